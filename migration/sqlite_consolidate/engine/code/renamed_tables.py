@@ -113,7 +113,7 @@ def old_table_findings(
 
 def _text(place: OldTableName, target: str) -> str:
     names = join_first_names([f"{place.table} of {database} is {name}" for database, name in place.into.items()])
-    fact = f"{names} in {target}, and a statement here names {place.table}."
+    fact = f"{names} in {target}, and the code names {place.table} here."
     return f"{fact} Change it by a [[reference]] if it means that one."
 
 

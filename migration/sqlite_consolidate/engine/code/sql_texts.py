@@ -1,15 +1,17 @@
-"""Find the tables that statements of SQL in code name."""
+"""Find the tables that code names, in statements of SQL and as tables of its classes."""
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.scopes import child_nodes
+from sqlite_consolidate.engine.code.scopes import child_nodes, nodes_of
 from sqlite_consolidate.engine.code.source_files import LINE_END, find_line, is_python
 from sqlite_consolidate.engine.code.syntax import parse_tree
 from sqlite_consolidate.engine.sqlite.schema.statements import words_of
+from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -33,30 +35,74 @@ _NAMES_A_TABLE = {  # a word before a table or view, to the words of which a sta
     "view": {"create", "drop"},
 }
 _BEFORE_A_NAME = {"abort", "exists", "fail", "if", "ignore", "not", "or", "replace", "rollback"}
+_ATTRIBUTES = ("__tablename__", "_table_", "db_table", "table_name", "tableName", "table")
+"""What holds the table of a class: SQLAlchemy, Pony, Django, Peewee and Rails, Room and Sequelize, Laravel."""
+_FUNCTIONS = ("Entity", "Table", "ToTable", "table")
+"""What takes the name of a table first: TypeORM, SQLAlchemy and JPA, Entity Framework, sqlite-utils."""
+_MAPS = re.compile(
+    rf"""(?:\b(?:{"|".join(_ATTRIBUTES[:-1])})|\$table)\b\s*[=:]\s*(?P<quote>["'`])(?P<attribute>\w+)(?P=quote)"""
+    rf"""|\b(?:{"|".join(_FUNCTIONS)})\(\s*(?:name\s*=\s*)?(?P<mark>["'`])(?P<argument>\w+)(?P=mark)"""
+)
+_MAY_MAP = re.compile(rf"{'|'.join(_ATTRIBUTES[:-1])}|\b(?:{'|'.join(_FUNCTIONS)})\(|sqlite_utils")
+"""What each Python program that maps a table has."""
 _VALUE = " ? "
 """Stands for a value that code puts into a statement."""
 
 
 def tables_named_in(file: str, text: str, names: Collection[str]) -> list[tuple[int, str]]:
-    """Return each place of a program where a statement names one of some tables or views.
+    """Return each place of a program that names one of some tables or views.
 
     A place is the number of a line and the folded name. A statement is the value of a text, so that comments do not
-    count. A text that begins with no word of SQL is none.
+    count. A text that begins with no word of SQL is none. The table of a class, such as ``__tablename__ = "run"``, is
+    named as well.
 
     Args:
         file: Path of the program, whose ending tells the language.
         text: Its source.
         names: Folded names of tables and views.
     """
+    places = {place for place in _mapped_tables(file, text) if place[1] in names}
     if not _is_sql(file) and not _MAY_BEGIN.search(text):
-        return []
+        return sorted(places)
     lines = LINE_END.split(text)
-    places = {
+    places |= {
         (_line_of(name, lines, first, last), name)
         for statement, first, last in _statements(file, text)
         for name in _tables_of(words_of(statement)) & set(names)
     }
     return sorted(places)
+
+
+def _mapped_tables(file: str, text: str) -> Iterator[tuple[int, str]]:
+    """Yield line and folded name of each table that a library has by its name."""
+    if is_python(file):
+        with contextlib.suppress(SyntaxError, RecursionError):
+            for node in nodes_of(parse_tree(text)) if _MAY_MAP.search(text) else ():
+                for named in _mapped_in(node, has_rows="sqlite_utils" in text):
+                    if isinstance(named, ast.Constant) and isinstance(named.value, str):
+                        yield named.lineno, folded(named.value)
+        return
+    for match in _MAPS.finditer(text) if not _is_sql(file) else ():
+        yield find_line(text, match.start()), folded(match["attribute"] or match["argument"])
+
+
+def _mapped_in(node: ast.AST, *, has_rows: bool) -> Iterator[ast.expr]:
+    """Yield each expression that names a table for a library.
+
+    Args:
+        node: A node of a module.
+        has_rows: Whether the module uses sqlite-utils, which has a table by ``db["run"]``.
+    """
+    match node:
+        case (
+            ast.Assign(targets=[ast.Name(id=name)], value=value)
+            | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+        ) if name in _ATTRIBUTES[:-1]:
+            yield value
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[first, *_]) if name in _FUNCTIONS:
+            yield first
+        case ast.Subscript(value=ast.Name(id="db" | "database") | ast.Attribute(attr="db"), slice=key) if has_rows:
+            yield key
 
 
 def _is_sql(file: str) -> bool:

@@ -39,10 +39,39 @@ OTHERS = {
         'q = "SELECT name FROM tags"',
         'q = "SELECT name FROM tag.note"',
         "q = \"SELECT name FROM note WHERE a = 'from b' -- from tag\"",
+        '# __tablename__ = "tag"',
+        'db["tag"] = 1',
+        'title = "tag"',
+        "import sqlite_utils\nrow['tag']",
     ],
     "a.js": ["import tag from 'tag'", "// from tag", "const settings = 'update'"],
     "a.sh": ["echo from tag"],
 }
+MAPPING = {
+    "a.py": [
+        'class Label(Base):\n    __tablename__ = "tag"',
+        'class Label(SQLModel):\n    __tablename__: str = "Tag"',
+        "class Label(Model):\n    class Meta:\n        db_table = 'tag'",
+        'labels = sa.Table("tag", metadata)',
+        'import sqlite_utils\ndb["tag"].insert({})',
+        'import sqlite_utils\nself.db.table("tag").insert({})',
+    ],
+    "a.js": ["sequelize.define('Label', {}, { tableName: 'tag' })"],
+    "a.ts": ["@Entity('tag')\nclass Label {}"],
+    "a.rb": ['class Label\n  self.table_name = "tag"'],
+    "a.php": ["protected $table = 'tag';"],
+    "a.kt": ['@Entity(tableName = "tag")'],
+    "a.cs": ['modelBuilder.Entity<Label>().ToTable("tag");'],
+    "a.java": ['@Table(name = "tag")'],
+}
+
+
+@pytest.mark.parametrize(("file", "text"), [(file, text) for file, texts in MAPPING.items() for text in texts])
+def test_library_has_its_table_by_name(file: str, text: str) -> None:
+    """Its line is that of the name."""
+    line = 1 + text[: text.lower().rindex("tag")].count("\n")
+
+    assert tables_named_in(file, text, NAMES) == [(line, "tag")]
 
 
 @pytest.mark.parametrize(("file", "text"), [(file, text) for file, texts in NAMING.items() for text in texts])
