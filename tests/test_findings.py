@@ -151,7 +151,17 @@ def test_log_gives_attention_first() -> None:
 def test_list_begins_with_what_may_be_wrong() -> None:
     """What this process cannot see comes last, although it was noted first."""
     ids = ("processes-unexamined", "file-unnamed", "id-unfollowed", "processes-elsewhere", "view-shared")
+    findings = [
+        Finding.of(each, subject, "it is so.") for subject in "abc" for each in ids[: 5 if subject < "b" else 3]
+    ]
 
-    items = list_findings([Finding.of(each, "", "it is so.") for each in ids], "attention", 2)
+    items = list_findings(findings, "attention", 6)
 
-    assert [item.finding.id for item in items] == [ids[2], ids[4], ids[1], ids[0], ids[3]]
+    assert [(item.finding.id, item.alike) for item in items] == [
+        (ids[2], 1),
+        (ids[4], 0),
+        (ids[2], 0),
+        (ids[1], 2),
+        (ids[0], 2),
+        (ids[3], 0),
+    ]

@@ -235,9 +235,9 @@ class ListedFinding:
 
 
 def list_findings(findings: Iterable[Finding], level: Level, most: int | None = None) -> tuple[ListedFinding, ...]:
-    """Return the findings of a level, with the first of each id before all others.
+    """Return the findings of a level, first those by which a result may be wrong.
 
-    Those by which a result may be wrong are before those that are not about the rows.
+    Of equal weight, the first of each id are before the others.
 
     Args:
         findings: The findings.
@@ -247,13 +247,11 @@ def list_findings(findings: Iterable[Finding], level: Level, most: int | None = 
     chosen = sorted((finding for finding in findings if finding.level == level), key=_rank)
     leading = {finding.id: place for place, finding in reversed(list(enumerate(chosen)))}
     places = [*sorted(leading.values()), *(place for place, each in enumerate(chosen) if leading[each.id] != place)]
-    shown = [chosen[place] for place in places[: None if most is None else max(most, len(leading))]]
+    shown = sorted(places[: None if most is None else max(most, len(leading))], key=lambda place: _rank(chosen[place]))
     hidden = Counter(finding.id for finding in chosen)
-    hidden.subtract(finding.id for finding in shown)
-    return tuple(
-        ListedFinding(finding, hidden[finding.id] if number < len(leading) else 0)
-        for number, finding in enumerate(shown)
-    )
+    hidden.subtract(chosen[place].id for place in shown)
+    listed = ((place, chosen[place]) for place in shown)
+    return tuple(ListedFinding(each, hidden[each.id] if leading[each.id] == place else 0) for place, each in listed)
 
 
 def _rank(finding: Finding) -> int:
