@@ -30,7 +30,7 @@ _OF_TIMES = re.compile(
 _QUESTION = (
     "the rows of {files} come into {tables}, and no column tells which of them a row comes from. If that matters, as "
     "for devices, sites or tenants, {advice}, or give the tables of each file other names (`into`). If they belong "
-    "together, delete this line."
+    "together, remove this comment."
 )
 _COLUMN = (
     "add a column to the tables of the target (ALTER TABLE ... ADD COLUMN, or a [[table]] if the table is new) and "
