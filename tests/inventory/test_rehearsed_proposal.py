@@ -10,6 +10,7 @@ from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refinement.refine import refine_proposal
 from sqlite_consolidate.inventory.refinement.rehearsal import Rehearsal, RehearsalResult
+from sqlite_consolidate.inventory.session import InventorySession
 from tests.support.workspaces.inventory_folder import objections_to, proposal_of
 from tests.support.workspaces.whole_run import execute
 
@@ -76,3 +77,17 @@ def test_failure_that_no_correction_avoids_is_a_decision(tmp_path: Path, monkeyp
     assert refined.objections == ("integrity t: not ok",)
     assert refined.proposal.decisions == 1
     assert render_plan(refined.proposal, "2026-11-27").count("integrity t: not ok") == 1
+
+
+def test_proposal_is_announced_before_it_is_made(tmp_path: Path) -> None:
+    """It takes long where there are many files, and is not a part of the step before."""
+    for number in (1, 2):
+        execute(tmp_path / f"{number}.db", "CREATE TABLE t(a); INSERT INTO t VALUES (1)")
+    steps: list[str] = []
+    session = InventorySession(tmp_path, tmp_path / "plan.toml", steps.append)
+    session.inspect_workspace()
+    inspected = len(steps)
+
+    session.write_plan()
+
+    assert steps[inspected] == "proposing a plan"

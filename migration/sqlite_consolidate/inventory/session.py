@@ -113,6 +113,7 @@ class InventorySession:
             ProblemError: The plan cannot be written, or the target that the operator names is no database.
         """
         stated = self._stated_target()
+        self.on_progress("proposing a plan")
         proposal = propose_plan(self.inventory, stated)
         if proposal is not None:
             self.refined = self._refined(proposal, stated)
