@@ -19,6 +19,8 @@ SPREAD = (3, 77, 140, 951, 2204)
 FEW = range(1, 6)
 MANY = range(1, 121)
 TEN = range(10, 60, 10)
+RELATIONS = "area_manager owner ownerId reply_to_id captain reviewer assignee author parent staffRef copy_of"
+AMOUNTS = "quantity priority year position version port age gender page_from rooms num_users valid_to paid type_id"
 
 
 def unfollowed(
@@ -38,13 +40,7 @@ def unfollowed(
     return [finding for finding in inspected.findings if finding.id == "id-unfollowed"]
 
 
-@pytest.mark.parametrize(
-    "column",
-    [
-        *("written_by", "ref", "area_manager"),
-        *thorough("owner", "reviewer", "assignee", "author", "parent", "staffRef", "copy_of"),
-    ],
-)
+@pytest.mark.parametrize("column", ["written_by", "ref", "author_id", "uid", *thorough(*RELATIONS.split())])
 def test_number_of_a_relation_is_a_finding(bench: Bench, column: str) -> None:
     """Its name has no word of the table."""
     [finding] = unfollowed(bench, FEW, f"{column} INT", [1, 5, "NULL", 0, 1])
@@ -53,13 +49,7 @@ def test_number_of_a_relation_is_a_finding(bench: Bench, column: str) -> None:
     assert 'to = "staff.id"' in finding.text
 
 
-@pytest.mark.parametrize(
-    "column",
-    [
-        *("rating", "display_order", "gender", "is_owner", "page_from", "rooms"),
-        *thorough("quantity", "priority", "year", "position", "version", "port", "age", "num_users", "valid_to"),
-    ],
-)
+@pytest.mark.parametrize("column", ["rating", "display_order", "is_owner", "members", *thorough(*AMOUNTS.split())])
 def test_amount_with_numbers_of_keys_is_no_finding(bench: Bench, column: str) -> None:
     """A few numbers from 1 on are keys of each table by chance."""
     assert unfollowed(bench, FEW, f"{column} INT", [1, 5, 3, 1]) == []
@@ -114,7 +104,28 @@ def test_stated_relation_is_no_finding(bench: Bench) -> None:
     assert unfollowed(bench, FEW, "owner INT", FEW, refers) == []
 
 
-@pytest.mark.parametrize(("column", "expected"), [("owner", 1), ("work_order", 1), ("display_order", 0)])
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ("src INT, dst INT", ["src", "dst"]),
+        ("source INT, kind INT", []),
+        ("staff_nr INT", ["staff_nr"]),
+        ("nr2 INT", []),
+    ],
+)
+def test_edges_and_numbers_of_a_table_are_findings(bench: Bench, columns: str, expected: list[str]) -> None:
+    """``src`` alone may be an amount, and ``staff_nr`` has the name of the table."""
+    second = columns.count(",")
+
+    findings = unfollowed(bench, FEW, columns, [f"{number}{', 1' * second}" for number in FEW])
+
+    assert [each.column for each in findings] == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [("owner", 1), ("work_order", 1), ("order2", 1), ("order_id_2", 1), ("display_order", 0), ("order_no", 1)],
+)
 def test_nearest_table_is_offered_first(bench: Bench, column: str, expected: int) -> None:
     """Both tables have all numbers of the column."""
     for file in (TARGET, "b.db"):

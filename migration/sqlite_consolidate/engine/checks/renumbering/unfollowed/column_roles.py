@@ -6,15 +6,16 @@ import re
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name, words_of_text
+from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable
 
-_RELATIONS = "by from next of prev previous to"
+_RELATIONS = "by from next of prev previous replaces supersedes to"
 _ROLES = """
-    agent boss child client coach contact contractor expert father fk friend guest guardian host husband mother parent
-    partner patient person pilot ref reference related relative replaces spouse student subscriber supersedes who whom
-    wife
+    accountant agent assistant boss captain chair chairman child client coach contact expert fk friend guardian guest
+    host husband nurse original parent partner patient person physician pilot president pupil recipient ref reference
+    related relative secretary spouse student technician who whom wife
 """
 _ANY_ROWS = "content entity item key object parent pk record ref reference related resource row subject target"
 _AMOUNTS = """
@@ -26,10 +27,11 @@ _AMOUNTS = """
     temperature time timestamp total type ts unit valid value version volume wage wait week weight width x y year z
 """
 _NO_PERSONS = """
-    answer behavior behaviour border buffer center chapter char coffee color colour corner counter cover diameter door
-    error filter finger footer gender header humor indicator integer knee layer letter lower major marker meter minor
-    modifier multiplier offer other over paper parameter perimeter pointer power prior quarter register reminder
-    semester summer three tier timer transfer tree trigger under upper water weather winter
+    after answer before behavior behaviour border buffer center chapter char coffee color colour corner counter cover
+    diameter door error filter finger footer gender header humor indicator integer knee layer letter lower major marker
+    meter minor modifier multiplier offer other over paper parameter perimeter pointer power prior quarter register
+    remainder reminder sector semester since summer three tier timer transfer tree trigger under upper water weather
+    winter
 """
 _SWITCHES = """
     allow allowed auto disable disabled enable enabled hidden hide notify per require required show timeout
@@ -39,6 +41,17 @@ _TYPE_WORDS = frozenset({"class", "entity", "kind", "model", "table", "type"})
 _STARTS_OF_AMOUNTS = frozenset({"has", "is", "max", "min", "n", "num", "number", "sort", "total"})
 _SHOWS = frozenset({"display", "list", "menu", "play", "print", "reading", "render", "show", "sort", "tab", "view"})
 _LIKE_A_PERSON = re.compile(".{2,}(?:er|or|ee)")
+_PAIRS = (
+    frozenset({"source", "target"}),
+    frozenset({"source", "destination"}),
+    frozenset({"origin", "destination"}),
+    frozenset({"src", "dst"}),
+    frozenset({"src", "dest"}),
+    frozenset({"head", "tail"}),
+)
+_IDS = frozenset({"id", "pk", "key"})
+_SHORT_ID = re.compile("[a-z]{1,2}id")
+_NO_IDS = frozenset({"aid", "bid", "grid", "paid", "void"})
 
 
 def _last_words(names: str) -> frozenset[str]:
@@ -61,14 +74,24 @@ def starts_like_an_amount(words: list[str]) -> bool:
 def is_role(column: str) -> bool:
     """Return whether a column is named like a relation to a row.
 
-    ``written_by``, ``owner`` and ``ref`` are, and ``page_from`` is a page.
+    ``written_by``, ``owner``, ``author_id`` and ``uid`` are. ``page_from`` is not, and ``members`` is a number of them.
     """
     words = words_of_name(column)
-    if words[-1] in _AMOUNT_WORDS or starts_like_an_amount(words):
+    is_id = len(words) > 1 and words[-1] in _IDS
+    *starts, last = words[:-1] if is_id else words
+    if last in _AMOUNT_WORDS or starts_like_an_amount(words):
         return False
-    if words[-1] in _RELATION_WORDS:
-        return words[0] not in _AMOUNT_WORDS
-    return words[-1] in _ROLE_WORDS or bool(_LIKE_A_PERSON.fullmatch(words[-1]))
+    if last in _RELATION_WORDS:
+        return is_id or not starts or starts[0] not in _AMOUNT_WORDS
+    is_short_id = bool(_SHORT_ID.fullmatch(last)) and last not in _NO_IDS
+    is_person = last in _ROLE_WORDS or bool(_LIKE_A_PERSON.fullmatch(last))
+    return is_short_id or (is_person and (is_id or folded(column).endswith(last)))
+
+
+def is_end_of_pair(column: str, columns: Iterable[str]) -> bool:
+    """Return whether a column is one of two ends of an edge, such as ``src`` beside ``dst``."""
+    last, lasts = words_of_name(column)[-1], {words_of_name(name)[-1] for name in columns}
+    return any(last in pair and pair <= lasts for pair in _PAIRS)
 
 
 def may_have_types(column: str, types: str) -> bool:

@@ -6,19 +6,30 @@ are keys by more than chance, and an amount is never asked about.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import is_amount, is_role
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import (
+    is_amount,
+    is_end_of_pair,
+    is_role,
+)
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
     INTEGER,
     MOSTLY,
     count_rows,
     loose_columns,
 )
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import changing_keys
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
+    changing_keys,
+    column_ends,
+    forms_of,
+    names_in,
+    word_ends,
+)
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import join_first_names
@@ -28,10 +39,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
-    from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import NamedKey
+    from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import KnownKeys, NamedKey
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 
+_NUMBER_END = re.compile("_?(?:no|nr|num|number)$", re.IGNORECASE)
 _ROWS, _NUMBERS = 20_000, 500  # as many are read of a column
 _UNLIKELY = 1e-4
 _MANY_KEYS, _REACH = 100, 0.9
@@ -43,8 +56,11 @@ def columns_of_keys(
     renumbered: Sequence[TableMapping],
     followed: FollowedKeys,
     reported: Collection[str],
+    known: KnownKeys,
 ) -> Iterator[Finding]:
     """Yield a finding for each column whose numbers may be keys of a renumbered table.
+
+    A column that is named after a table means its rows.
 
     Args:
         databases: All databases.
@@ -52,14 +68,19 @@ def columns_of_keys(
         renumbered: The renumbered tables of its source.
         followed: The references that follow.
         reported: Columns that have a finding already.
+        known: The keys of all databases.
     """
     keys = [(parent, key) for parent in renumbered for key in changing_keys(parent)[:1]]
+    database = databases.database_of(mapping)
     for column in loose_columns(mapping, followed) if keys else ():
-        is_other = column in reported or (column,) == mapping.table.primary_key or is_amount(column)
+        numbered = [end for end in keys if end[0] is not mapping and _is_numbered_after(column, end[0])]
+        is_other = column in reported or (column,) == mapping.table.primary_key or (is_amount(column) and not numbered)
         if is_other or column_affinity(mapping.table, column) in ("TEXT", "REAL"):
             continue
-        numbers = _numbers_of(databases.database_of(mapping).write_lock.reader, mapping, column)
-        if numbers and (ends := numbers.ends(keys)):
+        is_named = bool(numbered) or is_role(column) or is_end_of_pair(column, (name for name, _ in mapping.columns))
+        numbers = _numbers_of(database.write_lock.reader, mapping, column, is_named=is_named)
+        ends = numbers.ends(numbered or keys) if numbers else []
+        if ends and not _is_named_after_a_table(database.schema, column, known):
             others = ", or another of these keys" if len(ends) > 1 else ""
             text = (
                 f"will keep the number in column {column}, which may be a key of {join_first_names(ends)}, while these"
@@ -68,6 +89,17 @@ def columns_of_keys(
             )
             rows = count_rows(databases, mapping, column, INTEGER)
             yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
+
+
+def _is_named_after_a_table(schema: Schema, column: str, known: KnownKeys) -> bool:
+    names = {*column_ends(column), *word_ends(column)}
+    return not names_in(schema).isdisjoint(names) or known.has_named(column_ends(column))
+
+
+def _is_numbered_after(column: str, parent: TableMapping) -> bool:
+    """Return whether a column has the name of a number of a table, such as ``staff_nr``."""
+    stem = _NUMBER_END.sub("", column)
+    return stem != column and not forms_of(parent.table_map.name).isdisjoint(word_ends(stem))
 
 
 @dataclass(frozen=True)
@@ -79,7 +111,7 @@ class _Numbers:
         mapping: The table.
         column: The column.
         largest: The largest different numbers of its first rows, all above 0.
-        is_role: True if it is named like a relation. Otherwise the numbers have to say it alone.
+        is_named: True if it is named like a relation. Otherwise the numbers have to say it alone.
         is_repeated: True if a number stands in several rows.
     """
 
@@ -87,7 +119,7 @@ class _Numbers:
     mapping: TableMapping
     column: str
     largest: tuple[int, ...]
-    is_role: bool
+    is_named: bool
     is_repeated: bool
 
     def ends(self, keys: Sequence[NamedKey]) -> list[str]:
@@ -101,7 +133,7 @@ class _Numbers:
             name, table = quoted(key), quoted(parent.table_map.name)
             query = f"SELECT count(DISTINCT {name}) FROM {table} WHERE {name} IN ({values})"
             share = self._number(query) / len(self.largest)
-            if share >= MOSTLY if self.is_role else share == 1 and self._are_no_chance(parent, name, table):
+            if share >= MOSTLY if self.is_named else share == 1 and self._are_no_chance(parent, name, table):
                 ends[f"{parent.table_map.name}.{key}"] = self._number(f"SELECT max({name}) FROM {table}")
         return sorted(ends, key=lambda end: abs(ends[end] - self.largest[0]))
 
@@ -126,7 +158,7 @@ class _Numbers:
         return int(self.reader.execute(query).fetchone()[0])
 
 
-def _numbers_of(reader: sqlite3.Connection, mapping: TableMapping, column: str) -> _Numbers | None:
+def _numbers_of(reader: sqlite3.Connection, mapping: TableMapping, column: str, *, is_named: bool) -> _Numbers | None:
     """Return the numbers of a column, unless it has none, or only those of a flag.
 
     A column that is not named like a relation must not have other values.
@@ -137,7 +169,6 @@ def _numbers_of(reader: sqlite3.Connection, mapping: TableMapping, column: str) 
     terms = ", ".join(f"count(CASE WHEN {condition} THEN 1 END)" for condition in counts)
     different = f"count(DISTINCT CASE WHEN {above_zero} THEN v END)"
     positive, others, texts, numbers = reader.execute(f"SELECT {terms}, {different} FROM {rows}").fetchone()
-    is_named = is_role(column)
     if not positive or ((others or texts) and not is_named):
         return None
     query = f"SELECT DISTINCT v FROM {rows} WHERE {above_zero} ORDER BY v DESC LIMIT {_NUMBERS}"

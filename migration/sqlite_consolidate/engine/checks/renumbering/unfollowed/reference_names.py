@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Named = tuple[str, str]
 
 _STARTS_OF_WORDS = re.compile(r"^|_+|(?<=[a-z0-9])(?=[A-Z])")
+_NUMBER = re.compile("_?[0-9]+(?=(_?[iI][dD])?$)")
 _NAMES_OF_ANY_KEY = {"id", "_id", "rowid", "oid", "key", "pk"}
 
 
@@ -111,6 +112,10 @@ class KnownKeys:
         """Return whether a column is named after a key of its own source."""
         return folded(column) in self._keys.get(mapping.source.name, {})
 
+    def has_named(self, names: Iterable[str]) -> bool:
+        """Return whether one of some names is that of a reference to a key of any database."""
+        return any(("", name) in self._keys for name in names)
+
     def other(self, mapping: TableMapping, column: str) -> str:
         """Return the key that another key is named after.
 
@@ -177,17 +182,26 @@ def changing_keys(parent: TableMapping) -> list[str]:
 
 
 def column_ends(column: str) -> list[str]:
-    """Return the folded name of a column, and its ends that may name an id."""
-    name = folded(column)
-    rest = [name[at + 1 :] for at, character in enumerate(name) if character == "_" and name.endswith("id")]
-    return [name, *(end for end in rest if end != "id")]
+    """Return the folded name of a column, and its ends that may name an id.
+
+    ``team2_id`` and ``team_id_2`` have the end ``team_id``.
+    """
+    names = dict.fromkeys((folded(column), _without_number(column)))
+    rest = [name[at + 1 :] for name in names for at, sign in enumerate(name) if sign == "_" and name.endswith("id")]
+    return [*names, *(end for end in rest if end != "id")]
+
+
+def _without_number(column: str) -> str:
+    return _NUMBER.sub("", folded(column)) or folded(column)
 
 
 def word_ends(column: str) -> list[str]:
     """Return the folded name of a column, and its ends of whole words, the longest first.
 
+    ``best_team2`` has the end ``team``.
     An amount, a truth value or a place in a sequence (``num_peaks``, ``is_peak``, ``display_order``) has no ends.
     """
-    first, *others = [match.end() for match in _STARTS_OF_WORDS.finditer(column)]
-    ends = [folded(column[start:]) for start in (first, *others)]
-    return ends[:1] if starts_like_an_amount(words_of_name(column)) else ends
+    name = _NUMBER.sub("", column) or column
+    first, *others = [match.end() for match in _STARTS_OF_WORDS.finditer(name)]
+    ends = [folded(column), *(folded(name[start:]) for start in (first, *others))]
+    return ends[:1] if starts_like_an_amount(words_of_name(column)) else [*dict.fromkeys(ends)]

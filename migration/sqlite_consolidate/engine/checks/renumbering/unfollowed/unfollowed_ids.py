@@ -71,7 +71,11 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
             reported = {finding.column for finding in undeclared}
             typed = list(typed_ids(databases, mapping, renumbered, followed, reported))
             reported |= {finding.column for finding in typed}
-            findings += [*undeclared, *typed, *columns_of_keys(databases, mapping, renumbered, followed, reported)]
+            findings += [
+                *undeclared,
+                *typed,
+                *columns_of_keys(databases, mapping, renumbered, followed, reported, known),
+            ]
             findings += _keys_of_others(databases, mapping, followed, known)
             findings += _texts(databases, mapping)
             findings += texts_of_ids(databases, mapping, renumbered, followed)
