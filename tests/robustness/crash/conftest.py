@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Executor
 
-_PROCESSES = min(2, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else 1
+# A trial waits for half of its time: for strace, which stops each process at each call, and for the disk.
+_PROCESSES = min(4, 2 * len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else 1
 
 
 @pytest.fixture(scope="session")
