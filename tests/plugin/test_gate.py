@@ -372,6 +372,7 @@ def test_expression_of_the_project_is_no_mistake(project: StagedProject, express
     assert ran.exit == code, ran.text
 
 
+@pytest.mark.thorough
 def test_without_the_conftest_no_stage_can_run(project: StagedProject) -> None:
     """There is no gate, but also no fixture."""
     ran = project.python("-m", "pytest", "-m", "migrate", "--noconftest")

@@ -251,6 +251,7 @@ def test_locked_database_is_named_once(workspace: Workspace, verb: str, file: st
     assert "database-open" not in {finding.id for finding in ran.findings}
 
 
+@pytest.mark.thorough
 def test_absent_databases_are_one_line_for_each(workspace: Workspace) -> None:
     """Criteria that had nothing to examine for that reason fail without a line of their own."""
     for file in ("main.db", "old.db"):

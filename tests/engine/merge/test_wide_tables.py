@@ -66,6 +66,7 @@ def test_wide_rows_keep_values_and_rowids(bench: Bench, create: str) -> None:
         assert [row[0] for row in copied.rows("SELECT rowid FROM w ORDER BY rowid")] == [7, 70, 700]
 
 
+@pytest.mark.thorough
 def test_wide_rows_of_two_sources_are_added(bench: Bench) -> None:
     """The second source finds the rows of the first."""
     wide(bench, "a.db", f"CREATE TABLE w({BODY})")

@@ -75,6 +75,7 @@ def test_different_rows_with_equal_texts_as_keys_stay_apart(tmp_path: Path, numb
     assert (refined.objections, refined.proposal.decisions) == ((), 1)
 
 
+@pytest.mark.thorough
 def test_grown_tenants_have_the_column_as_well(tmp_path: Path) -> None:
     """The decision is the only one."""
     grown = files(USERS)

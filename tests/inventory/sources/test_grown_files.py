@@ -101,6 +101,7 @@ def test_inventory_tells_which_tables_are_united(tmp_path: Path, changes: list[s
     assert (overlaps["users"]["same"], overlaps["users"]["united"]) == (False, united)
 
 
+@pytest.mark.thorough
 def test_file_with_another_declaration_leaves_its_pattern(tmp_path: Path) -> None:
     """It is a source of its own, with the one decision."""
     other = PINNED.replace("INTEGER NOT NULL DEFAULT 0", "TEXT")

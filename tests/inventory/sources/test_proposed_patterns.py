@@ -111,6 +111,7 @@ def test_target_has_no_table_of_many_files_where_possible(tmp_path: Path, table:
     assert refined.proposal.target == target
 
 
+@pytest.mark.thorough
 def test_computed_name_of_many_files_is_one_mention(tmp_path: Path) -> None:
     """One line of the code opens each of them."""
     (tmp_path / "logs").mkdir()
@@ -227,6 +228,7 @@ def test_files_that_cannot_share_a_table_are_separate_sources(tmp_path: Path) ->
     assert (refined.objections, refined.proposal.decisions) == ((), 2)
 
 
+@pytest.mark.thorough
 def test_separate_file_has_only_entries_for_its_tables(tmp_path: Path) -> None:
     """Another file of the pattern has a further table."""
     sql = "CREATE TABLE t(k TEXT PRIMARY KEY ON CONFLICT FAIL, v); CREATE TABLE u(id INTEGER PRIMARY KEY);"

@@ -144,6 +144,7 @@ def test_report_has_output_unless_it_is_withheld(workspace: Workspace) -> None:
     assert "(withheld)" in str(withheld.evidence["criteria"])
 
 
+@pytest.mark.thorough
 def test_show_values_names_keys_but_masks_secrets(workspace: Workspace) -> None:
     """The first keys are shown, and a column with a secret's name stays masked."""
     for database in ("main.db", "old.db"):

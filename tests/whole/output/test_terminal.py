@@ -168,6 +168,7 @@ def test_long_list_of_problems_is_cut(workspace: Workspace) -> None:
     assert len([entry for entry in ran.evidence["criteria"] if entry["outcome"] == "failed"]) == 60
 
 
+@pytest.mark.thorough
 def test_each_kind_of_finding_has_a_line(workspace: Workspace) -> None:
     """Twenty triggers do not bury the lost constraint, and one line has the kinds of notes."""
     triggers = "".join(

@@ -158,6 +158,7 @@ def test_an_option_that_does_not_exist_is_seen(workspace: Workspace) -> None:
     assert "unrecognized arguments: --limt" in observed(ran, "smoke:cli")
 
 
+@pytest.mark.thorough
 def test_database_made_by_an_application_is_kept(workspace: Workspace) -> None:
     """It is moved into the backup set, so that the run can be repeated."""
     add_smoke(workspace, "import sqlite3; sqlite3.connect('second.db').execute('CREATE TABLE t(id)')")

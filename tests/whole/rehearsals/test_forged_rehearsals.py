@@ -119,6 +119,7 @@ def _not_accepted(document: Any) -> None:
     document["verdict"] = "refused"
 
 
+@pytest.mark.thorough
 def test_honest_rehearsal_counts_also_when_sealed_anew(rehearsed: Workspace, reports: Path) -> None:
     """What forging leaves as it was is no contradiction."""
     forge(report(reports), lambda _document: None)

@@ -76,6 +76,7 @@ def test_interruption_ends_the_proof_of_chosen_staged_rows(bench: Bench) -> None
         rows_chosen(copied.compared)
 
 
+@pytest.mark.thorough
 def test_interruption_ends_the_comparison_of_a_key_map(bench: Bench) -> None:
     """It does not find that the key map cannot be read."""
     named = f"{NUMBERS} INSERT INTO p SELECT i, 'x' || i FROM n"

@@ -169,6 +169,7 @@ def test_run_states_what_has_proved_target(root: Path) -> None:
     assert findings(run) == ["workspace.db"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("key", "mode", "pure"),
     [
