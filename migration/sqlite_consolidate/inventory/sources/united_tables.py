@@ -44,7 +44,7 @@ _COLUMN_OF_PATTERN = (
 def note_unnamed_tables(inventory: Inventory, refined: RefinedProposal) -> RefinedProposal:
     """Return the proposal with the unnamed tables of each source, or a decision.
 
-    Those of a pattern are known already. There is a decision if several sources are named after things, such as devices.
+    Those of a pattern are known already. There is a decision if sources are named after things, such as devices.
 
     Args:
         inventory: The databases of the workspace.
