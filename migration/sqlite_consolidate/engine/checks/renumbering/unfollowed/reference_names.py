@@ -114,7 +114,7 @@ class KnownKeys:
 
     def has_named(self, names: Iterable[str]) -> bool:
         """Return whether one of some names is that of a reference to a key of any database."""
-        return any(("", name) in self._keys for name in names)
+        return any(name in self._keys[""] for name in names)
 
     def other(self, mapping: TableMapping, column: str) -> str:
         """Return the key that another key is named after.
