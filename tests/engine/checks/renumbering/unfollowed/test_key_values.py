@@ -19,7 +19,7 @@ SPREAD = (3, 77, 140, 951, 2204)
 FEW = range(1, 6)
 MANY = range(1, 121)
 TEN = range(10, 60, 10)
-RELATIONS = "area_manager owner ownerId reply_to_id captain reviewer assignee author parent staffRef copy_of"
+RELATIONS = "area_manager owner ownerId reply_to_id captain reviewer assignee author parent staffRef copy_of depends_on"
 AMOUNTS = "quantity priority year position version port age gender page_from rooms num_users valid_to paid type_id"
 
 

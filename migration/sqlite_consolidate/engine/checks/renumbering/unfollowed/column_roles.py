@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-_RELATIONS = "by from next of prev previous replaces supersedes to"
+_RELATIONS = "by from into next of on prev previous replaces supersedes to"
 _ROLES = """
     accountant agent assistant boss captain chair chairman child client coach contact expert fk friend guardian guest
     host husband nurse original parent partner patient person physician pilot president pupil recipient ref reference
