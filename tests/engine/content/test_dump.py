@@ -15,9 +15,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sqlite_consolidate.engine.content.contents import dumped_digest
 from sqlite_consolidate.engine.content.digest import digest_tables
-from sqlite_consolidate.engine.content.dump import write_dump
+from sqlite_consolidate.engine.content.dump import dumped_digest, write_dump
 from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from sqlite_consolidate.engine.content.contents import (
     Contents,
     digest_pages_of_copy,
-    dumped_digest,
     has_wal_frames,
     load_contents,
     read_contents,
 )
 from sqlite_consolidate.engine.content.digest import digest_database, digest_file
-from sqlite_consolidate.engine.content.dump import load_dump
+from sqlite_consolidate.engine.content.dump import dumped_digest, load_dump
 from sqlite_consolidate.engine.content.table_differences import compare_databases_or_raise, differences_or_note
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_new, open_readonly

@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.content.digest import (
     digest_table,
     digest_tables,
 )
-from sqlite_consolidate.engine.content.dump import dumped_schema, load_dump
+from sqlite_consolidate.engine.content.dump import load_dump
 from sqlite_consolidate.engine.content.page_proof.known_pages import prove_known_pages
 from sqlite_consolidate.engine.content.page_proof.proof import PageProof, digest_pages, prove_pages
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
@@ -29,7 +29,7 @@ from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
     from sqlite_consolidate.engine.sqlite.sidecars import FileStates
@@ -193,24 +193,6 @@ def contents_of_known_pages(path: Path, before: PageProof | None, limits: Limits
             return None
         digest = digest_database(schema, proof.digests, read_autoincrement_marks(con))
         return Contents(digest, proof.digests, proof.is_intact)
-
-
-def dumped_digest(con: sqlite3.Connection, contents: Mapping[str, TableDigest]) -> str:
-    """Return the digest of what an SQL dump of a database has.
-
-    It is that of the database, unless this SQLite lacks something for an object, which the dump leaves out.
-
-    Args:
-        con: The database.
-        contents: Digests of its tables.
-    """
-    schema = dumped_schema(read_schema(con))
-    marks = read_autoincrement_marks(con)
-    return digest_database(
-        schema,
-        {name: digest for name, digest in contents.items() if schema.table(name)},
-        {name: mark for name, mark in marks.items() if schema.table(name)},
-    )
 
 
 def digest_or_reason(path: Path, reader: Callable[[Path], Contents] = read_contents) -> str:

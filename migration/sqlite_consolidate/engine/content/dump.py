@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
+from sqlite_consolidate.engine.content.digest import digest_database
 from sqlite_consolidate.engine.content.literals import literal, text_literal
 from sqlite_consolidate.engine.content.page_proof.description import Statements
 from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
@@ -23,8 +24,9 @@ from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.content.page_proof.rows import PageRows
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 else:
@@ -249,3 +251,21 @@ def _write_late_objects(schema: Schema, out: TextIO) -> None:
             if index.sql:
                 out.write(_terminated(index.sql))
     out.writelines(_terminated(named.sql) for named in (*schema.views, *schema.triggers))
+
+
+def dumped_digest(con: sqlite3.Connection, contents: Mapping[str, TableDigest]) -> str:
+    """Return the digest of what an SQL dump of a database has.
+
+    It is that of the database, unless this SQLite lacks something for an object, which the dump leaves out.
+
+    Args:
+        con: The database.
+        contents: Digests of its tables.
+    """
+    schema = dumped_schema(read_schema(con))
+    marks = read_autoincrement_marks(con)
+    return digest_database(
+        schema,
+        {name: digest for name, digest in contents.items() if schema.table(name)},
+        {name: mark for name, mark in marks.items() if schema.table(name)},
+    )
