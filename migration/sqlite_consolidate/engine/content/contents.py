@@ -115,7 +115,6 @@ def rowid_range(con: sqlite3.Connection, table: Table) -> tuple[int | None, int 
 
 
 _CHUNK = 1 << 20
-_LOAD_PAGE_BYTES, _LOAD_CACHE_KB = 16_384, 8_000
 _HEADER_BYTES = 100
 _VOLATILE_FIELDS = ((18, 20), (24, 28), (40, 44), (92, 100))
 """Parts of the header that differ between a database and its backup (https://sqlite.org/fileformat.html).
@@ -210,9 +209,7 @@ def digest_or_reason(path: Path, reader: Callable[[Path], Contents] = read_conte
         return f"cannot be read ({error})"
 
 
-def load_contents(
-    dump: Path, limits: Limits | None = None, *, lines: Iterable[str] | None = None, is_large: bool = False
-) -> Contents:
+def load_contents(dump: Path, limits: Limits | None = None, *, lines: Iterable[str] | None = None) -> Contents:
     """Load a dump into a scratch database and return the contents of that database.
 
     The scratch database is beside the dump, and is removed afterwards.
@@ -221,7 +218,6 @@ def load_contents(
         dump: The dump file.
         limits: Limits of the scratch database.
         lines: Lines of the dump, if another process is still writing it.
-        is_large: Whether to use more memory in order to load it in less time.
 
     Raises:
         sqlite3.Error: SQLite cannot load the dump.
@@ -234,9 +230,6 @@ def load_contents(
     try:
         con.execute("PRAGMA synchronous=OFF")
         con.execute("PRAGMA journal_mode=OFF").fetchone()
-        if is_large:
-            con.execute(f"PRAGMA page_size={_LOAD_PAGE_BYTES}")
-            con.execute(f"PRAGMA cache_size=-{_LOAD_CACHE_KB}")
         load_dump(con, lines)
         return read_contents_alone(scratch, con)
     finally:

@@ -82,7 +82,7 @@ def _load_dumps(dump: Path, messages: SimpleQueue[str | None]) -> dict[str, str]
     while following:
         dump = Path(following)
         try:
-            digests[str(dump)] = load_contents(dump, lines=_growing_lines(dump, messages), is_large=True).digest
+            digests[str(dump)] = load_contents(dump, lines=_growing_lines(dump, messages)).digest
         except (sqlite3.Error, OSError, UnicodeDecodeError):
             digests[str(dump)] = ""
         while (following := messages.get()) == "":  # the load has failed before the end of its dump
