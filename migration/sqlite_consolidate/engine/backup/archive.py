@@ -41,7 +41,7 @@ def archive_all(sources: Sequence[tuple[DatabaseLock, Path, str]], ledger: Ledge
     Until then no other process can read or write the archives. The ledger has all of them before the first is renamed.
 
     Args:
-        sources: Write lock, archive and file of each source.
+        sources: Write lock, archive and file of each source. They are read several times.
         ledger: Ledger of the run.
 
     Raises:

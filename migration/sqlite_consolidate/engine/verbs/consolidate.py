@@ -27,6 +27,7 @@ from sqlite_consolidate.engine.merge.conflict_log import conflict_findings
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.criteria import SMOKE
+from sqlite_consolidate.engine.run.long_sequences import remade
 from sqlite_consolidate.engine.run.pipeline import failure_message
 from sqlite_consolidate.engine.run.results import RunResults
 from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED, UndoResult
@@ -40,8 +41,10 @@ from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
+    from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock
@@ -306,8 +309,12 @@ class Run(RunResults):
             sources = [facts for facts in known if facts and facts.file not in renamed]
             if sources:
                 self.on_progress(f"archiving {entry.file}")
-            locked = [(each.write_lock, self.root / self.sealed.archive[each.file], each.file) for each in sources]
-            archives.archive_all(locked, self.ledger)
+            archives.archive_all(remade(partial(self._with_archives, sources), len(sources)), self.ledger)
+
+    def _with_archives(self, sources: Iterable[InspectedDatabase]) -> Iterator[tuple[DatabaseLock, Path, str]]:
+        """Yield write lock, archive and file of each source."""
+        for source in sources:
+            yield source.write_lock, self.root / self.sealed.archive[source.file], source.file
 
     def _write_documents(self) -> None:
         """Write the record and the rollback instructions into the backup set."""
