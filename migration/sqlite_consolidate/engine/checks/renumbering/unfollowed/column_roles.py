@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 _RELATIONS = "by from into next of on prev previous replaces supersedes to"
 _ROLES = """
-    accountant agent assistant boss captain chair chairman child client coach contact expert fk friend guardian guest
-    host husband nurse original parent partner patient person physician pilot president pupil recipient ref reference
-    related relative secretary spouse student technician who whom wife
+    accountant agent artist assistant boss captain chair chairman child client coach contact expert fk friend guardian
+    guest head host husband lead nurse original parent partner patient person physician pilot president pupil recipient
+    ref reference related relative secretary spouse student technician who whom wife
 """
 _ANY_ROWS = "content entity item key object parent pk record ref reference related resource row subject target"
 _AMOUNTS = """
