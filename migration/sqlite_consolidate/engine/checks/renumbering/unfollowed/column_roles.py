@@ -17,6 +17,7 @@ _ROLES = """
     guest head host husband lead nurse original parent partner patient person physician pilot president pupil recipient
     ref reference related relative secretary spouse student technician who whom wife
 """
+_EQUALS = "child fk original parent ref reference related relative"
 _ANY_ROWS = "content entity item key object parent pk record ref reference related resource row subject target"
 _AMOUNTS = """
     age amount angle area balance battery bit byte capacity cent charge code cost count cycle date datetime day degree
@@ -59,6 +60,7 @@ def _last_words(names: str) -> frozenset[str]:
 
 
 _RELATION_WORDS, _ROLE_WORDS, _ROW_WORDS = map(_last_words, (_RELATIONS, _ROLES, _ANY_ROWS))
+_NO_PERSON_WORDS = (_RELATION_WORDS - {"by"}) | _last_words(_EQUALS)
 _AMOUNT_WORDS, _SWITCH_WORDS = _last_words(_AMOUNTS + _NO_PERSONS), frozenset(_SWITCHES.split())
 
 
@@ -77,8 +79,8 @@ def is_role(column: str) -> bool:
     ``written_by``, ``owner``, ``author_id`` and ``uid`` are. ``page_from`` is not, and ``members`` is a number of them.
     """
     words = words_of_name(column)
-    is_id = len(words) > 1 and words[-1] in _IDS
-    *starts, last = words[:-1] if is_id else words
+    *starts, last = _without_id(words)
+    is_id = last != words[-1]
     if last in _AMOUNT_WORDS or starts_like_an_amount(words):
         return False
     if last in _RELATION_WORDS:
@@ -86,6 +88,18 @@ def is_role(column: str) -> bool:
     is_short_id = bool(_SHORT_ID.fullmatch(last)) and last not in _NO_IDS
     is_person = last in _ROLE_WORDS or bool(_LIKE_A_PERSON.fullmatch(last))
     return is_short_id or (is_person and (is_id or folded(column).endswith(last)))
+
+
+def _without_id(words: list[str]) -> list[str]:
+    return words[:-1] if len(words) > 1 and words[-1] in _IDS else words
+
+
+def is_person(column: str) -> bool:
+    """Return whether a column is named like a relation to a person.
+
+    ``written_by``, ``owner`` and ``author_id`` are, and ``reply_to`` and ``parent`` may mean a row of the same table.
+    """
+    return is_role(column) and _without_id(words_of_name(column))[-1] not in _NO_PERSON_WORDS
 
 
 def is_end_of_pair(column: str, columns: Iterable[str]) -> bool:

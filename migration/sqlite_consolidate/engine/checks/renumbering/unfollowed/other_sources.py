@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import 
     way_to_correct,
     way_to_keep,
 )
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_values import key_of_relation
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
     column_ends,
     names_in,
@@ -26,7 +27,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
     from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
@@ -38,14 +39,15 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
 
-def named_after_other_sources(
+def columns_of_other_sources(
     databases: InspectedDatabases,
     mappings: list[TableMapping],
     followed: FollowedKeys,
     changing: ChangingKeys,
+    relations: Sequence[NamedKey],
     known: KnownKeys,
 ) -> Iterator[Finding]:
-    """Yield a finding for each column named after a table with new keys in another source.
+    """Yield a finding for each column that may have new keys of a table in another source.
 
     A reference cannot follow the keys of another file.
 
@@ -53,10 +55,11 @@ def named_after_other_sources(
         databases: All databases.
         mappings: Those of one source, or of the target's own rows.
         followed: The references that follow.
-        changing: The keys with new numbers.
+        changing: The keys with new numbers that a column may be named after.
+        relations: Those that a column may have that is named like a relation.
         known: The keys of all databases.
     """
-    if not changing.references:
+    if not changing.references and not relations:
         return
     names_here = names_in(databases.database_of(mappings[0]).schema)
     names_here.update(*(names_of_references(mapping, known) for mapping in mappings))
@@ -65,7 +68,8 @@ def named_after_other_sources(
             if not names_here.isdisjoint(column_ends(column)):
                 continue
             parent = _named_key(databases, mapping, column, changing)
-            if parent := parent or _typed_key(databases, mapping, column, changing):
+            parent = parent or _typed_key(databases, mapping, column, changing)
+            if parent := parent or key_of_relation(databases, mapping, column, relations, known):
                 yield from _finding(databases, mapping, column, followed, *parent)
 
 

@@ -9,7 +9,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.ids_as_texts import
     texts_of_ids,
     values_named_by_their_rows,
 )
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.other_sources import named_after_other_sources
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.other_sources import columns_of_other_sources
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
     ChangingKeys,
     changing_keys,
@@ -20,20 +20,28 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names imp
 from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
-    from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import KnownKeys
+    from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import KnownKeys, NamedKey
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.findings import Finding
 
 
-def ids_of_target(databases: InspectedDatabases, followed: FollowedKeys, known: KnownKeys) -> Iterator[Finding]:
+def ids_of_target(
+    databases: InspectedDatabases, followed: FollowedKeys, relations: Sequence[NamedKey], known: KnownKeys
+) -> Iterator[Finding]:
     """Yield a finding for each column of the target that may hold keys with new numbers.
 
     A column that is named after a table of the target means its rows, whose keys stay.
+
+    Args:
+        databases: All databases.
+        followed: The references that follow.
+        relations: The renumbered keys that relations of all databases may have.
+        known: The keys of all databases.
     """
     target = databases.target
     renumbered = [mapping for mapping in databases.mappings if changing_keys(mapping)]
@@ -45,7 +53,7 @@ def ids_of_target(databases: InspectedDatabases, followed: FollowedKeys, known: 
     # a target that has one of the tables has ids of its own rows in such texts, and the files of a pattern are too many
     of_texts = [mapping for mapping in absent if not mapping.source.is_of_pattern] if absent == renumbered else []
     if mappings:
-        yield from named_after_other_sources(databases, mappings, followed, changing, known)
+        yield from columns_of_other_sources(databases, mappings, followed, changing, relations, known)
     for mapping in mappings:
         yield from values_named_by_their_rows(databases, mapping, changing)
         unnamed = [

@@ -18,8 +18,8 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import 
     loose_columns,
     most_are_keys,
 )
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_values import columns_of_keys
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.other_sources import named_after_other_sources
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_values import columns_of_keys, keys_of_relations
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.other_sources import columns_of_other_sources
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
     ChangingKeys,
     KnownKeys,
@@ -60,7 +60,7 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
     for mapping in databases.mappings:
         tables.setdefault(mapping.source.name, []).append(mapping)
     elsewhere, known = _columns_that_refer(databases, followed), KnownKeys(databases)
-    changing = ChangingKeys(databases.mappings, known)
+    changing, relations = ChangingKeys(databases.mappings, known), keys_of_relations(databases)
     for mappings in tables.values():
         named_keys = changing.of_source(mappings, known)
         renumbered = [m for m in mappings if m.matched_key or any(shift.offset for shift in m.key_shifts.values())]
@@ -80,8 +80,8 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
             findings += _texts(databases, mapping)
             findings += texts_of_ids(databases, mapping, renumbered, followed)
             findings += values_named_by_their_rows(databases, mapping, named_keys)
-        findings += named_after_other_sources(databases, mappings, followed, changing, known)
-    findings += ids_of_target(databases, followed, known)
+        findings += columns_of_other_sources(databases, mappings, followed, changing, relations, known)
+    findings += ids_of_target(databases, followed, relations, known)
     findings = _with_matches(databases, findings)
     findings += find_literals(databases)
     if any(mapping.shifted for mapping in databases.mappings):
