@@ -147,6 +147,19 @@ def test_ctrl_c_does_not_end_second_process_alone(root: Path) -> None:
     assert loads.digest(root / "one.sql") == load_contents(root / "one.sql").digest
 
 
+@pytest.mark.parametrize("use_stdlib_sqlite", [True, False])
+def test_modules_of_the_current_folder_are_not_imported(
+    root: Path, monkeypatch: pytest.MonkeyPatch, use_stdlib_sqlite: bool
+) -> None:
+    """The current folder is often the workspace, whose modules are programs of the user."""
+    (root / "queue.py").write_text("raise SystemExit(3)\n")
+    write_many(root / "few.db", 2)
+    monkeypatch.chdir(root)
+
+    with ReadWorker("lower halves", root / "few.db", use_stdlib_sqlite=use_stdlib_sqlite) as worker:
+        assert len(worker.result()) == 2
+
+
 def test_interruption_ends_both(root: Path) -> None:
     """An interrupted run does not wait for the second process."""
     (root / "endless.sql").write_text("BEGIN;\n")

@@ -183,7 +183,8 @@ class ReadWorker(ReadProcess):
         )
         setup = current_setup()
         super().__init__(
-            [sys.executable, *program, task, *map(str, arguments)],
+            # -P, because the current folder is the workspace, whose modules are programs of the user.
+            [sys.executable, "-P", *program, task, *map(str, arguments)],
             [argument for argument in arguments if isinstance(argument, Path)],
             Path(str(arguments[0])).name if arguments else task,
             limits or Limits(),

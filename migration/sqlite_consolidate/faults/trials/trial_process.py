@@ -79,7 +79,7 @@ class TrialProcesses:
 
     def _start(self) -> Connection:
         parent_end, child_end = Pipe()
-        command = [sys.executable, "-c", _HOST, str(child_end.fileno())]
+        command = [sys.executable, "-P", "-c", _HOST, str(child_end.fileno())]
         self._connection = parent_end
         # A separate process group, because Ctrl-C has to reach this process alone. It ends the trials then.
         self._host = subprocess.Popen(
