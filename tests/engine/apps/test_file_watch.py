@@ -88,7 +88,7 @@ def test_folders_of_tools_and_databases_are_not_watched(root: Path) -> None:
 
 def test_large_file_is_read_only_if_its_status_changed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy of a database may have gigabytes."""
-    monkeypatch.setattr(file_watch, "_SMALL", 1)
+    monkeypatch.setattr(file_watch, "SMALL", 1)
     digest = digest_file(root / "backups/p-1/copy.db")
     files = watch(root, "backups/p-1/copy.db")
     monkeypatch.setattr(file_watch, "digest_file", pytest.fail)

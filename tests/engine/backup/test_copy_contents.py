@@ -188,6 +188,22 @@ def test_unchanged_dump_is_not_loaded_again(copy: DatabaseCopy, folder: Path, no
     assert (contents.digest, contents.tables) == (RECORDED, notes.digests)
 
 
+def test_dump_that_changes_during_its_load_is_loaded_again(
+    copy: DatabaseCopy, folder: Path, notes: InspectedDatabase
+) -> None:
+    """The other process has read the bytes of before."""
+    dump = folder / copy.dump
+
+    class Changing(Loaded):
+        def digest(self, dump_path: Path) -> str:
+            dump.write_bytes(dump.read_bytes().replace(b"'first'", b"'furst'"))
+            return super().digest(dump_path)
+
+    contents = contents_of_dump(replace(copy, digest=notes.digest), folder, loads=Changing(notes.digest))
+
+    assert contents.digest == load_contents(dump).digest != notes.digest
+
+
 @pytest.mark.parametrize("other", ["", "0" * 64, "the same"])
 def test_dump_is_loaded_when_other_process_proves_nothing(
     copy: DatabaseCopy, folder: Path, notes: InspectedDatabase, other: str

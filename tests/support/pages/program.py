@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Sizes of the smallest databases and tables that it reads, of the smallest tables that it writes, and of a cache that
 # holds as small a part of them. Their pages are copied, and a file is read once, as those of large ones are.
 _SIZES = (
-    (copy_contents, "_SMALL", 0),
+    (copy_contents, "SMALL", 0),
     (page_copies, "PARALLEL_MIN_BYTES", 0),
     (target_state, "PARALLEL_MIN_BYTES", 0),
     (contents, "PARALLEL_MIN_BYTES", 0),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.atomic_files import replace
 from sqlite_consolidate.engine.backup.copied_files import is_database, is_passed_over
+from sqlite_consolidate.engine.backup.copy_contents import SMALL
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Identity = tuple[int, int]
-
-_SMALL = 1_000_000  # bytes up to which a file is read to see whether it has changed
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class FileWatch:
         size, mode = _size_and_mode(now)
         if not stat.S_ISREG(mode):
             return False
-        return (size > _SMALL and now == self._first.get(name)) or digest_file(self._root / name) == digest
+        return (size > SMALL and now == self._first.get(name)) or digest_file(self._root / name) == digest
 
     def _change(self, name: str, before: bytes | None, now: bytes | None) -> FileChange | None:
         is_relied_on = name in self._relied_on
@@ -128,7 +127,7 @@ class FileWatch:
             size, mode = _size_and_mode(now)
             if stat.S_IFMT(_size_and_mode(before)[1]) != stat.S_IFMT(mode):  # a link to a file with the same bytes
                 return FileChange(name, "changed", is_relied_on)
-            if (before == now and size > _SMALL) or digest_file(self._root / name) == self._relied_on[name]:
+            if (before == now and size > SMALL) or digest_file(self._root / name) == self._relied_on[name]:
                 return None
             return FileChange(name, "changed", is_relied_on)
         if before == now or (now is not None and self._is_database(name)):

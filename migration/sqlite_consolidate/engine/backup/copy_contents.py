@@ -42,7 +42,7 @@ else:
 
 
 _T = TypeVar("_T")
-_SMALL = 1_000_000  # bytes up to which a file is always read
+SMALL = 1_000_000  # bytes up to which a file is always read
 _LONGEST_TICK_NS = 20_000_000
 """Nanoseconds that are longer than the ticks in which the kernel counts the times of files."""
 _LONGEST_COARSE_TICK_NS = 2_500_000_000
@@ -78,7 +78,7 @@ class KeptReadings(Generic[_T]):
             _wait_for_tick(states)
         is_kept = are_settled(states)
         value = reader(path)
-        if is_kept and size > _SMALL:
+        if is_kept and size > SMALL:
             self._kept[path] = states, value
         return value
 
@@ -133,7 +133,11 @@ def contents_of_copy(
 
 
 def contents_of_dump(
-    copy: DatabaseCopy, folder: Path, limits: Limits | None = None, loads: DumpLoads | None = None
+    copy: DatabaseCopy,
+    folder: Path,
+    limits: Limits | None = None,
+    loads: DumpLoads | None = None,
+    digests: KeptReadings[str] | None = None,
 ) -> Contents:
     """Return the contents of an empty database after loading a dump.
 
@@ -145,14 +149,16 @@ def contents_of_dump(
         folder: The backup set.
         limits: Limits of reading.
         loads: The process that has loaded large dumps.
+        digests: Keeps the digest of a large dump.
 
     Raises:
         sqlite3.Error: SQLite cannot load the dump.
         ProblemError: The other process was ended (``reader-ended``), or did not finish in time (``reader-late``).
     """
     path = folder / copy.dump
-    is_unchanged = digest_file(path) == copy.dump_sha256
-    if is_unchanged and loads and loads.digest(path) == copy.digest:
+    loaded = loads.digest(path) if loads else ""  # before the bytes are read, which may change during the load
+    is_unchanged = (digests or KeptReadings()).read(path, digest_file) == copy.dump_sha256
+    if is_unchanged and loaded == copy.digest:
         return Contents(copy.digest, copy.tables)
     contents = load_contents(path, limits)
     if contents.digest == copy.digest or not is_unchanged:

@@ -82,7 +82,7 @@ def dump_reloads(run: RunResults) -> Iterator[Observation]:
         return
     run.on_progress("waiting until the dumps are loaded again")
     for copy in run.sealed.databases:
-        content = contents_of_dump(copy, run.folder, run.limits, run.dump_loads)
+        content = contents_of_dump(copy, run.folder, run.limits, run.dump_loads, run.backup_digests)
         run.note_contents("dump", copy.file, content.tables)
         compared = equal(copy.dump, copy.digest, content.digest)
         yield with_differences(compared, partial(dump_differences, copy, run.folder, run.limits))

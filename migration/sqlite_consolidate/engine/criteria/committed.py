@@ -6,12 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import archive, history, ledger, manifest
-from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
+from sqlite_consolidate.engine.backup.copy_contents import SMALL, read_contents_using_backup
 from sqlite_consolidate.engine.backup.ledger import RECORDED, Ledger
 from sqlite_consolidate.engine.checks.comparison import compare, compare_structure, compare_triggers
 from sqlite_consolidate.engine.code.rewrite import compile_observations, replacement_observations
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions, mention_findings, stale_observations
 from sqlite_consolidate.engine.content.contents import read_contents
+from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.integrity import check_integrity
@@ -146,15 +147,26 @@ def final_references(run: RunResults) -> list[Observation]:
 def backup_kept(run: RunResults) -> list[Observation]:
     """Observe that each file of the backup set is as the run has written it.
 
-    A large file is read again only if the file system reports a change.
+    A large file is read again only if the file system reports a change since it was read for the criteria before.
     """
     expected, files = "as the run has written it", run.applications.backed_up
     changes = [
         Observation(file, expected, "changed or removed", holds=False, todo="Find out which program did it.")
         for file, digest in files.items()
-        if file != f"{run.backup_set}/{ledger.NAME}" and not run.applications.files.is_as_at_first(file, digest)
+        if file != f"{run.backup_set}/{ledger.NAME}" and not _is_as_written(run, file, digest)
     ]
     return changes or [Observation(run.backup_set, expected, expected, holds=True, examined=len(files) - 1)]
+
+
+def _is_as_written(run: RunResults, file: str, digest: str) -> bool:
+    """Return whether a file of the backup set is as the run has written it.
+
+    What the applications found is no evidence, because the file can have changed before they were started.
+    """
+    if not run.applications.files.is_as_at_first(file, digest):
+        return False
+    path = run.root / file
+    return path.stat().st_size <= SMALL or run.backup_digests.read(path, digest_file) == digest
 
 
 def record_written(run: RunResults) -> list[Observation]:
