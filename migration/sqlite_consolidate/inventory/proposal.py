@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference
     from sqlite_consolidate.inventory.code.smoke_tests import ProposedSmoke
+    from sqlite_consolidate.inventory.proposed_parts import LeftOut, ProposedRebuild, ProposedRefresh, ProposedTable
 
 _DIFFERENT = (
     '`into`. If rows with equal keys are different rows, set `keys = "renumber"` and state by `refers` which columns '
@@ -301,53 +302,6 @@ def _ask_about_loose(columns: tuple[str, ...]) -> tuple[str, ...]:
     looks = f"{join_first_names(columns)} {'looks' if len(columns) == 1 else 'look'} like a reference"
     advice = "If the numbers mean rows of this file, add a [[source.table.refers]]. Otherwise they stay."
     return (f"{looks}, and nothing states to which table. {advice}",)
-
-
-@dataclass(frozen=True)
-class ProposedTable:
-    """Hold one ``[[table]]``, which has the columns of all files.
-
-    Attributes:
-        create: Statements that create it with its indexes and triggers, and views that read it.
-    """
-
-    name: str
-    create: str
-
-
-@dataclass(frozen=True)
-class ProposedRebuild:
-    """Hold one ``[[rebuild]]``.
-
-    Attributes:
-        query: Query of its rows, as its triggers state it. Empty for an index with external content.
-    """
-
-    table: str
-    query: str = ""
-
-
-@dataclass(frozen=True)
-class ProposedRefresh:
-    """Hold one ``[[refresh]]``."""
-
-    table: str
-    column: str
-    value: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """Hold a file that is no source.
-
-    Attributes:
-        decide: True when the operator has to decide, because the file may have rows that could not be read.
-    """
-
-    file: str
-    reason: str
-    decide: bool = False
 
 
 @dataclass(frozen=True)

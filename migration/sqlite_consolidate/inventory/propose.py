@@ -15,7 +15,8 @@ from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.code.proposed_code import add_code
 from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
-from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave
+from sqlite_consolidate.inventory.proposal import Proposal, ProposedLeave
+from sqlite_consolidate.inventory.proposed_parts import LeftOut
 from sqlite_consolidate.inventory.references.named_files import find_unnamed_tables
 from sqlite_consolidate.inventory.references.shared_keys import find_shared_keys
 from sqlite_consolidate.inventory.refinement.counters import find_counters
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Entry, Inventory
-    from sqlite_consolidate.inventory.proposal import ProposedRebuild, ProposedSource
+    from sqlite_consolidate.inventory.proposal import ProposedSource
+    from sqlite_consolidate.inventory.proposed_parts import ProposedRebuild
     from sqlite_consolidate.inventory.references.shared_keys import PlacedColumns
 
 _MAX_SOURCE_BYTES, _MAX_TABLE_BYTES = 1_500, 500  # of a plan, at most, where every table is kept apart

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.inventory.proposal import ProposedRefresh
+from sqlite_consolidate.inventory.proposed_parts import ProposedRefresh
 
 if TYPE_CHECKING:
     from sqlite_consolidate.inventory.inspection import Database

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
     from sqlite_consolidate.inventory.inspection import Database
-    from sqlite_consolidate.inventory.proposal import ProposedTable
+    from sqlite_consolidate.inventory.proposed_parts import ProposedTable
     from sqlite_consolidate.inventory.sources.families import Family
 
 _UserKind = Literal["triggers", "views"]

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, Table, TriggerOrView
-    from sqlite_consolidate.inventory.proposal import ProposedSource, ProposedTable
+    from sqlite_consolidate.inventory.proposal import ProposedSource
+    from sqlite_consolidate.inventory.proposed_parts import ProposedTable
     from sqlite_consolidate.inventory.sources.families import Family
 else:
     from sqlite_consolidate.sqlite_library import sqlite3

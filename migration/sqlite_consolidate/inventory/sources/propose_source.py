@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlite_consolidate.inventory.inspection import CountedTable, Database
-    from sqlite_consolidate.inventory.proposal import ProposedRebuild
+    from sqlite_consolidate.inventory.proposed_parts import ProposedRebuild
     from sqlite_consolidate.inventory.references.shared_keys import PlacedColumns
     from sqlite_consolidate.inventory.sources.families import Family
     from sqlite_consolidate.inventory.sources.table_naming import TableNaming

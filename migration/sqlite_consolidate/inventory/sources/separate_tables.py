@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.inventory.proposal import ProposedTable
+from sqlite_consolidate.inventory.proposed_parts import ProposedTable
 from sqlite_consolidate.inventory.sources.table_versions import create_text
 
 if TYPE_CHECKING:
