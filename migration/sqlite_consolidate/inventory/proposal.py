@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.proposed_parts import LeftOut, ProposedRebuild, ProposedRefresh, ProposedTable
 
 _DIFFERENT = (
-    '`into`. If rows with equal keys are different rows, set `keys = "renumber"` and state by `refers` which columns '
+    'If rows with equal keys are different rows, set `keys = "renumber"` and state by `refers` which columns '
     "have these keys, or add a column that names the file to the keys (`constants`). If they are the same rows,"
+)
+_UNITE_NEW_KEYS = (
+    "remove `into` of each, and map `columns` that have other names. Where a row of one file is that of another, say "
+    "so by `match`, with columns other than the key{named}. Correct rows that match and differ, or choose one of the "
+    "two by `on_conflict` beside `match`."
 )
 _LEAVE_COPY = " To leave the copy where it is, remove this [[source]]."
 
@@ -192,6 +197,14 @@ class ProposedSource:
             or bool(table_map.notes or table_map.decide or (self.keys and table_map.refers))
         )
 
+    def match_of(self, table_map: ProposedMap) -> tuple[str, ...]:
+        """Return the columns that can match rows of a table that is kept apart.
+
+        Only rows with new keys need them.
+        """
+        is_open = table_map.into != table_map.name and not table_map.is_stamp and table_map.new_keys(self.keys)
+        return table_map.unique if is_open else ()
+
     def places_of(self, maps: Sequence[ProposedMap], views: Collection[str] = ()) -> list[str]:
         """Return the places of code where a statement names one of some tables or views."""
         names = {*(folded(each.name) for each in maps), *views}
@@ -283,7 +296,10 @@ def _ask_about_separate(apart: list[ProposedMap], source: ProposedSource) -> tup
     views = f", with {noun} {join_first_names([*source.views.values()])}" if source.views else ""
     differ = not source.version and any(each.has_integer_key and each.common > each.identical for each in apart)
     places = f" (look at {join_first_names(known)})" if (known := source.places_of(apart, source.views)) else ""
-    advice = f"remove {_DIFFERENT if differ else '`into` and'} set `columns` or `on_conflict`."
+    advice = f"remove {f'`into`. {_DIFFERENT}' if differ else '`into` and'} set `columns` or `on_conflict`."
+    if any(each.new_keys(source.keys) for each in apart):
+        named = any(map(source.match_of, apart))
+        advice = _UNITE_NEW_KEYS.format(named=", such as those in a comment below" if named else "")
     if older := [table_map for table_map in apart if table_map.older]:
         poorer = join_first_names([f"{table_map.name} of {table_map.older}" for table_map in older])
         advice = f"add these columns to {poorer} (ALTER TABLE ... ADD COLUMN), and take the inventory again."

@@ -99,6 +99,20 @@ def test_matched_rows_that_differ_are_a_decision(tmp_path: Path) -> None:
     assert (refined.objections, refined.proposal.decisions) == ((), 1)
 
 
+def test_separate_rows_with_new_keys_name_their_match(tmp_path: Path) -> None:
+    """A policy is refused there, and the keys are new already."""
+    rows = "INSERT INTO users VALUES (1, 'ada@x', 'Ada'), (2, 'bob@x', 'Bob')"
+    other = "INSERT INTO users VALUES (1, 'cleo@x', 'Cleo'), (2, 'ada@x', 'Ida')"
+    refined = proposal_of(tmp_path, app=USERS + rows, shop=USERS + other)
+
+    [proposed] = refined.proposal.sources
+    [question] = proposed.decide
+    assert (proposed.keys, proposed.maps[0].into) == ("renumber", "shop_users")
+    assert question.index("`match`") < question.index("`on_conflict`")
+    assert 'keys = "renumber"' not in question
+    assert '# match = ["email"]' in render_plan(refined.proposal, "2026-11-27")
+
+
 def test_lookup_table_keeps_its_keys_beside_new_ones(tmp_path: Path) -> None:
     """All its rows are identical, and new keys would double them."""
     kinds = "CREATE TABLE kinds(id INTEGER PRIMARY KEY, word); INSERT INTO kinds VALUES (1, 'a'), (2, 'b');"

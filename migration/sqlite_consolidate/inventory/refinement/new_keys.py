@@ -10,10 +10,10 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.matching.match_columns import unique_beside_key
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, unquoted
 from sqlite_consolidate.engine.sqlite.schema.index_queries import key_of_index
-from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.proposal import ProposedRefers
 from sqlite_consolidate.text import join_first_names
@@ -56,8 +56,6 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: 
         key_of: Table of another database whose keys its keys are, or empty.
     """
     key = table.primary_key
-    primary = set(map(folded, key))
-    keys = [tuple(column for column, _ in terms) for terms in keys_of(table)]
     stated = [(each, each.to) for each in database.unstated_of(table.name) if each.to]
     parents = {folded(parent) for _, (parent, _) in stated}
     indexed = key_of_index(database.schema, table)
@@ -65,7 +63,7 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: 
         table_map,
         has_integer_key=len(key) == 1 and not key_of and column_affinity(table, key[0]) == "INTEGER",
         key_of=key_of,
-        unique=next((columns for columns in keys if set(map(folded, columns)) != primary), ()),
+        unique=unique_beside_key(table),
         parents=frozenset(parents | {folded(each.parent) for each in table.foreign_keys}),
         values=tuple((each.column, each.text) for each in database.statistics_of(table.name)),
         refers=tuple(ProposedRefers(each.column, ".".join(to), each.when, each.by) for each, to in stated),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.databases import TARGET, Bench, source, table
 
 
@@ -48,3 +50,23 @@ def test_hint_offers_match_where_the_target_is_preferred(bench: Bench) -> None:
 
     assert 'match = ["code"]' in text
     assert bench.survey(source("b.db", table("p", on_conflict="prefer-target", match=["code"]), "c")).problems == []
+
+
+@pytest.mark.parametrize(
+    ("unique", "columns", "ids"),
+    [("UNIQUE", '["code"]', {"renumber-and-policy", "parents-differ"}), ("", "[...]", {"renumber-and-policy"})],
+)
+def test_hint_offers_no_key_that_becomes_new(bench: Bench, unique: str, columns: str, ids: set[str]) -> None:
+    """A row with a new key is never another one by it."""
+    parent = f"CREATE TABLE p(id INTEGER PRIMARY KEY, code TEXT {unique}, v)"
+    child = "CREATE TABLE c(id INTEGER PRIMARY KEY, p REFERENCES p)"
+    bench.database(TARGET, parent, child, "INSERT INTO p VALUES (5, 'a', 1)")
+    bench.database("b.db", parent, child, "INSERT INTO p VALUES (1, 'a', 2)", "INSERT INTO c VALUES (1, 1)")
+
+    problems = bench.survey(source("b.db", table("p", on_conflict="prefer-target"), "c", keys="renumber")).problems
+
+    hints = {problem.id: problem.hint for problem in problems}
+    assert set(hints) == ids
+    assert all(f"match = {columns}" in text for text in hints.values())
+    matched = table("p", on_conflict="prefer-target", match=["code"])
+    assert bench.survey(source("b.db", matched, "c", keys="renumber")).problems == []

@@ -356,7 +356,7 @@ class _KeyMaps:
             number, has = matched.different, "differs" if matched.different == 1 else "differ"
             fact = (
                 f"{number} of {counted(matched.rows, 'row')} that {into} has by {columns} {has} in a byte or a storage"
-                ' class, and the policy is "skip-identical".'
+                " class, and only identical rows are skipped."
             )
             hint = (
                 'Correct the rows, or choose "prefer-target" or "prefer-source". Values of two rows are never combined,'

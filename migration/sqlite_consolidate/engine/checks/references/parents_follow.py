@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.matching.match_columns import match_hint
 from sqlite_consolidate.engine.checks.references.following import NO_STRAYS, count_strays_elsewhere
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
 from sqlite_consolidate.engine.checks.references.mapped_names import target_column
@@ -17,7 +18,7 @@ from sqlite_consolidate.engine.checks.references.predicted_strays import (
 from sqlite_consolidate.engine.checks.references.predicted_target import predicted_target
 from sqlite_consolidate.engine.checks.references.target_children import check_target_children
 from sqlite_consolidate.engine.content.inspection import read_problem
-from sqlite_consolidate.engine.merge.rows.policies import policy_of
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of, policy_of
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
@@ -221,6 +222,8 @@ def _key_hint(reference: Reference) -> str:
         return f"Declare type and collation of {columns} in {into.table.name} of the target as the source does"
     # Not prefer-source, because then the rows of the target that refer to these keys would change their meaning.
     equal = f"ake these rows of {reference.parent_name} equal in both databases"
+    if mapping.key_shifts and clash_policy_of(mapping.table_map) != "refuse":
+        return f"{match_hint(into.table)}, remove on_conflict from {reference.parent_name}"
     if mapping.table_map.on_conflict == "prefer-target" and not mapping.table_map.match:
         names = ", ".join(f'"{name}"' for name in into.columns[:number])
         return f"Say that rows with equal {columns} are one row (match = [{names}]), or m{equal}"

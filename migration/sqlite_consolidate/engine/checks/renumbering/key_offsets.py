@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.matching.match_columns import match_hint
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.references.mapped_names import stored_name
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import Case, FollowedKeys, column_id, table_id
@@ -335,7 +336,7 @@ def _policy_problems(mappings: Iterable[TableMapping]) -> list[Problem]:
                 f'on_conflict = "{policy}" has no effect in {mapping.into.name}: a row with a new key never has the key'
                 " of a row of the target, and one with another unique key of such a row is refused under every policy."
             )
-            hint = 'Say by which columns rows are the same (match = [...]), remove on_conflict, or write keys = "keep".'
+            hint = f'{match_hint(mapping.into)}, remove on_conflict, or write keys = "keep".'
             problems.append(Problem("renumber-and-policy", mapping.subject, fact, hint, criterion="keys-free"))
     return problems
 
