@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import table_of_setting
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import is_amount, table_of_setting
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
     INTEGER,
+    MOSTLY,
     TEXT,
     count_rows,
     loose_columns,
+    most_of_numbers_are_keys,
     some_is_key,
     way_to_correct,
     way_to_keep,
 )
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import changing_keys
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import names_table, words_of_name
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import changing_keys, forms_of
 from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
-from sqlite_consolidate.engine.sqlite.sql import quoted
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import join_first_names, join_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
-    from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import ChangingKeys
+    from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import ChangingKeys, NamedKey
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
 _MOST_SETTINGS = 10_000  # a table with more rows has other things in them
+_MOST_TEXTS = 10_000  # of one column, by which it is judged
+_PART = 300  # columns that one statement counts
+_IS_TEXT = "typeof({0}) = 'text' AND {0} <> ''"
+_IS_PATH = "typeof({0}) = 'text' AND {0} GLOB '[1-9]*' AND {0} NOT GLOB '*[^0-9/.-]*'"
+_HAS_SIGN = "typeof({0}) = 'text' AND ({0} GLOB '*:*' OR {0} GLOB '*#*')"  # much faster than the pattern of a name
+_HAS_NAME = f"{_HAS_SIGN} AND ({{0}} GLOB '*[a-zA-Z_][:#][1-9]*' OR {{0}} GLOB '*gid://*/[1-9]*')"
+_PATH = re.compile(r"([1-9]\d{0,17})(?:([/.-])[1-9]\d{0,17}(?:\2[1-9]\d{0,17})*)?/?", re.ASCII)
+_NAME = re.compile(
+    r"gid://[^/\s]+/([\w:]+)/([1-9]\d{0,17})(?![\w.])|(?<!\w)([A-Za-z_]\w*)[:#]([1-9]\d{0,17})(?!\w|[.:,-]\d)"
+)
+_PATH_WORDS = frozenset({"ancestor", "ancestry", "breadcrumb", "hierarchy", "lineage", "mpath", "path", "trail"})
 
 ENDS_LIKE_AN_ID = re.compile(r"(?i:.*_(id|pk|key|fk)|(.*_)?ref)|.*[a-z0-9]I[dD]", re.ASCII)
 """Name of a column that has ids."""
@@ -58,6 +73,96 @@ def texts_of_ids(
                 f" {way_to_correct(parents)}{f'; or keep these keys: {keep}' if keep else ''}."
             )
             yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
+
+
+def texts_with_keys(
+    databases: InspectedDatabases, mapping: TableMapping, renumbered: Sequence[TableMapping], followed: FollowedKeys
+) -> Iterator[Finding]:
+    """Yield a finding for each column of texts that are paths or names of keys.
+
+    ``3/7`` is a path, as the gem ancestry of Rails writes it. ``gid://shop/Order/12`` and ``order:12`` name a key.
+    """
+    parents = [(parent, key) for parent in renumbered for key in changing_keys(parent)[:1]]
+    columns = loose_columns(mapping, followed) if parents else []
+    reader, table = databases.database_of(mapping).write_lock.reader, quoted(mapping.table_map.name)
+    for at in range(0, len(columns), _PART):
+        part = columns[at : at + _PART]
+        forms = [form.format(quoted(name)) for name in part for form in (_IS_TEXT, _IS_PATH, _HAS_NAME)]
+        cases = ", ".join(f"count(CASE WHEN {form} THEN 1 END)" for form in forms)  # only a CASE ends at the first no
+        counts = reader.execute(f"SELECT {cases} FROM {table}").fetchone()
+        for place, name in enumerate(part):
+            texts, paths, names = counts[3 * place : 3 * place + 3]
+            if paths and paths >= MOSTLY * texts:
+                yield from _paths_of_keys(databases, mapping, name, parents, paths)
+            if names:
+                yield from _names_of_keys(databases, mapping, name, parents)
+
+
+def _texts_with(databases: InspectedDatabases, mapping: TableMapping, column: str, form: str) -> list[str]:
+    name = quoted(column)
+    query = f"SELECT DISTINCT {name} FROM {quoted(mapping.table_map.name)} WHERE {form.format(name)}"
+    return texts_of(databases, mapping, f"{query} LIMIT {_MOST_TEXTS}")
+
+
+def _paths_of_keys(
+    databases: InspectedDatabases, mapping: TableMapping, column: str, parents: Sequence[NamedKey], rows: int
+) -> Iterator[Finding]:
+    """Yield the finding about a column of paths, if most of their numbers are keys of a table."""
+    texts = _texts_with(databases, mapping, column, _IS_PATH)
+    paths = [re.findall(r"\d+", text) for text in texts if _PATH.fullmatch(text)]
+    paths = [path for path in paths if len({*path}) == len(path)]  # no row is above itself
+    is_path = not _PATH_WORDS.isdisjoint(words_of_name(column)) or (not is_amount(column) and _is_tree(texts))
+    if not is_path or len(paths) < MOSTLY * len(texts):
+        return
+    numbers = {int(number) for path in paths for number in path}
+    ordered = sorted(parents, key=lambda end: end[0] is not mapping)  # a path most often leads to rows of its table
+    if end := next((end for end in ordered if most_of_numbers_are_keys(databases, numbers, *end)), None):
+        text = (
+            f"will keep a path of numbers in column {column}, which may be keys of {end[0].table_map.name}, while these"
+            f" keys change. No reference follows a text. If they are keys, {way_to_correct([end[0]])}."
+        )
+        yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
+
+
+def _is_tree(texts: Iterable[str]) -> bool:
+    """Return whether most paths of several numbers begin with another path.
+
+    Fractions and dates have no such beginnings.
+    """
+    paths = {text.rstrip("/") for text in texts}
+    starts = [path.rpartition("/")[0] for path in paths if "/" in path]
+    others = [path for path in paths if not path.isdecimal() and "/" not in path]
+    return bool(starts) and not others and sum(start in paths for start in starts) >= MOSTLY * len(starts)
+
+
+def _names_of_keys(
+    databases: InspectedDatabases, mapping: TableMapping, column: str, parents: Sequence[NamedKey]
+) -> Iterator[Finding]:
+    """Yield the finding about a column of texts that name a table beside keys of it."""
+    numbers: dict[str, set[int]] = defaultdict(set)
+    for text in _texts_with(databases, mapping, column, _HAS_NAME):
+        for model, id_of_model, word, number in _NAME.findall(text):
+            numbers[model or word].add(int(id_of_model or number))
+    tables = databases.database_of(mapping).schema.tables
+    named: dict[str, TableMapping] = {}
+    for word, keys in numbers.items():
+        exact = [table for table in tables if folded(word) in forms_of(table)]
+        ends = [end for end in parents if end[0].table_map.name in exact or (not exact and _names(word, end[0]))]
+        if ends and most_of_numbers_are_keys(databases, keys, *ends[0]):
+            named[word] = ends[0][0]
+    if named:
+        owners = {parent.table_map.name: parent for parent in named.values()}
+        form = " OR ".join(f"{{0}} GLOB '*{word}[:#/][1-9]*'" for word in named)
+        text = (
+            f"will keep a text in column {column} that names {join_first_names([*owners])} and a key of it, while these"
+            f" keys change. No reference follows a text. If it means the row, {way_to_correct([*owners.values()])}."
+        )
+        rows = count_rows(databases, mapping, column, f"{_HAS_NAME} AND ({form})")
+        yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
+
+
+def _names(word: str, parent: TableMapping) -> bool:
+    return names_table(word, parent.table_map.name)
 
 
 def values_named_by_their_rows(

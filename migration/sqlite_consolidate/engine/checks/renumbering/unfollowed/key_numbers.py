@@ -9,7 +9,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.text import join_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
@@ -93,13 +93,26 @@ def _compared(
 ) -> Iterator[tuple[int, int]]:
     """Count the different numbers in each part of a column, and the keys among them."""
     (mapping, column, condition), (other, key) = child, parent
-    name, readers = quoted(column), [databases.database_of(each).write_lock.reader for each in (mapping, other)]
+    name, reader = quoted(column), databases.database_of(mapping).write_lock.reader
     query = f"SELECT DISTINCT CAST({name} AS INTEGER) FROM {quoted(mapping.table_map.name)}"
-    numbers = readers[0].execute(f"{query} WHERE {condition.format(name)}")
-    keys = f"SELECT count(DISTINCT {quoted(key)}) FROM {quoted(other.table_map.name)} WHERE {quoted(key)} IN "
+    numbers = reader.execute(f"{query} WHERE {condition.format(name)}")
     while part := numbers.fetchmany(_MANY):
-        values = ", ".join(str(number) for (number,) in part)
-        yield len(part), readers[1].execute(f"{keys} ({values})").fetchone()[0]
+        yield len(part), _count_keys(databases, [number for (number,) in part], other, key)
+
+
+def _count_keys(databases: InspectedDatabases, numbers: Sequence[int], parent: TableMapping, key: str) -> int:
+    keys = f"SELECT count(DISTINCT {quoted(key)}) FROM {quoted(parent.table_map.name)} WHERE {quoted(key)} IN"
+    query = f"{keys} ({', '.join(map(str, numbers))})"
+    return int(databases.database_of(parent).write_lock.reader.execute(query).fetchone()[0])
+
+
+def most_of_numbers_are_keys(
+    databases: InspectedDatabases, numbers: Collection[int], parent: TableMapping, key: str
+) -> bool:
+    """Return whether most of some different numbers are keys of a table."""
+    parts = [[*numbers][at : at + _MANY] for at in range(0, len(numbers), _MANY)]
+    keys = sum(_count_keys(databases, part, parent, key) for part in parts)
+    return keys > 0 and keys >= MOSTLY * len(numbers)
 
 
 def way_to_keep(followed: FollowedKeys, parents: Sequence[TableMapping]) -> str:

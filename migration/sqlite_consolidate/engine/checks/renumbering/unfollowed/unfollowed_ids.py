@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.checks.renumbering.followed_keys import column_id
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.compared_literals import find_literals
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.ids_as_texts import (
     texts_of_ids,
+    texts_with_keys,
     values_named_by_their_rows,
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
@@ -79,6 +80,7 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
             findings += _keys_of_others(databases, mapping, followed, known)
             findings += _texts(databases, mapping)
             findings += texts_of_ids(databases, mapping, renumbered, followed)
+            findings += texts_with_keys(databases, mapping, renumbered, followed)
             findings += values_named_by_their_rows(databases, mapping, named_keys)
         findings += columns_of_other_sources(databases, mappings, followed, changing, relations, known)
     findings += ids_of_target(databases, followed, relations, known)
