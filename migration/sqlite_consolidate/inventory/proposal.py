@@ -66,7 +66,8 @@ class ProposedMap:
         parents: Tables of the same source, folded, to whose keys its columns refer.
         values: Columns that can match rows or look like references, each with the numbers of its values.
         refers: References that no FOREIGN KEY declares.
-        rowid_of: ``table.key`` whose values a trigger gives to its rowids; else empty.
+        rowid_of: ``table.key`` whose values its rowids are; else empty.
+        has_open_rowids: True if its rowids are keys of one of several tables, and it is not known of which.
         keys: ``keep`` where it keeps its keys in a source with new ones; else empty.
         rowids: ``renumber`` where its rows have no key but their rowids, which others have as well; else empty.
         match: Columns by which its rows are the same as those of another file; else none.
@@ -96,6 +97,7 @@ class ProposedMap:
     values: tuple[tuple[str, str], ...] = ()
     refers: tuple[ProposedRefers, ...] = ()
     rowid_of: str = ""
+    has_open_rowids: bool = False
     keys: str = ""
     rowids: str = ""
     match: tuple[str, ...] = ()
@@ -106,11 +108,6 @@ class ProposedMap:
     def values_of(self, columns: Sequence[str]) -> list[str]:
         """Return the numbers of values of some columns, each as a line."""
         return [f"{column}: {numbers}" for column, numbers in self.values if column in columns]
-
-    @property
-    def following_rowids(self) -> ProposedMap:
-        """Return the mapping of a search index whose rowids follow the keys that they are."""
-        return replace(self, refers=(ProposedRefers("rowid", self.rowid_of),))
 
     def new_keys(self, keys: str) -> bool:
         """Return whether its rows get new keys, if the source states ``keys``."""

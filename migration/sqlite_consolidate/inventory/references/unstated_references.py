@@ -37,6 +37,7 @@ class UnstatedReference:
         is_empty: True if the column has no number above 0, which tells nothing.
         when: SQL condition on the rows that refer to it. Empty for all rows.
         by: Triggers that write the key into the column, as text. Empty where each value is a key.
+        among: The tables and keys of which one is that to which it refers, if it is not known which.
     """
 
     table: str
@@ -45,6 +46,7 @@ class UnstatedReference:
     is_empty: bool = False
     when: str = ""
     by: str = ""
+    among: tuple[tuple[str, str], ...] = ()
 
 
 def find_unstated_references(con: sqlite3.Connection, tables: Sequence[Table]) -> tuple[UnstatedReference, ...]:

@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import 
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.schema.index_queries import trigger_statements
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.inventory.references.rowid_keys import find_rowid_keys
 from sqlite_consolidate.inventory.references.type_columns import movable_by_name, type_columns_of
 from sqlite_consolidate.inventory.references.typed_references import find_typed_references, sql_name
 from sqlite_consolidate.inventory.references.unstated_references import (
@@ -70,6 +71,7 @@ def find_all_references(
     loose = ((table.name, column.name) for table, column in undeclared([*by_name.values()]))
     open_columns += [UnstatedReference(*place) for place in loose if place not in columns and is_any_row(place[1])]
     columns |= _by_column(find_typed_references(con, tables, open_columns))
+    columns |= _by_column(find_rowid_keys(con, schema, tables))
     return tuple(each for references in columns.values() for each in references)
 
 

@@ -16,6 +16,7 @@ from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, unquoted
 from sqlite_consolidate.engine.sqlite.schema.index_queries import key_of_index
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.proposal import ProposedRefers
+from sqlite_consolidate.inventory.references.rowid_keys import ROWID
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: 
     key = table.primary_key
     stated = [(each, each.to) for each in database.unstated_of(table.name) if each.to]
     parents = {folded(parent) for _, (parent, _) in stated}
-    indexed = key_of_index(database.schema, table)
+    rowids = [each for each in database.unstated_of(table.name) if table.kind == "virtual"]
+    indexed = key_of_index(database.schema, table) or next((each.to for each in rowids), None)
     return replace(
         table_map,
         has_integer_key=len(key) == 1 and not key_of and column_affinity(table, key[0]) == "INTEGER",
@@ -66,8 +68,13 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: 
         unique=unique_beside_key(table),
         parents=frozenset(parents | {folded(each.parent) for each in table.foreign_keys}),
         values=tuple((each.column, each.text) for each in database.statistics_of(table.name)),
-        refers=tuple(ProposedRefers(each.column, ".".join(to), each.when, each.by) for each, to in stated),
+        refers=tuple(
+            ProposedRefers(each.column, ".".join(to), each.when, each.by)
+            for each, to in stated
+            if table.kind == "table"
+        ),
         rowid_of=".".join(indexed) if indexed else "",
+        has_open_rowids=any(not each.to for each in rowids),
     )
 
 
@@ -210,13 +217,18 @@ def _is_same_by(table_map: ProposedMap, columns: set[str]) -> bool:
     return not columns.isdisjoint(table_map.match) or bool(columns and table_map.on_conflict)
 
 
+def following_rowids(table_map: ProposedMap) -> ProposedMap:
+    """Return the mapping of a search index whose rowids follow the keys that they are."""
+    return replace(table_map, refers=(ProposedRefers(ROWID, table_map.rowid_of),))
+
+
 def follow_rowids(proposal: Proposal, problems: Iterable[Problem]) -> Proposal:
     """Return the proposal in which search indexes follow the new keys that their rowids are."""
     unfollowed = {problem.subject for problem in problems if problem.id == "rowids-unfollowed"}
     sources = []
     for source in proposal.sources:
         maps = tuple(
-            each.following_rowids if each.rowid_of and not unfollowed.isdisjoint(source.subjects(each.name)) else each
+            following_rowids(each) if each.rowid_of and not unfollowed.isdisjoint(source.subjects(each.name)) else each
             for each in source.maps
         )
         sources.append(replace(source, maps=maps))

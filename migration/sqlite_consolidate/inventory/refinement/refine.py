@@ -15,6 +15,7 @@ from sqlite_consolidate.inventory.proposed_parts import LeftOut
 from sqlite_consolidate.inventory.refinement.asked_findings import ask_about_findings
 from sqlite_consolidate.inventory.refinement.new_keys import (
     follow_rowids,
+    following_rowids,
     give_new_keys,
     renew_unfollowed,
     withdraw_new_keys,
@@ -290,10 +291,10 @@ def _corrected_map(
         policy = replace(table_map, on_conflict="skip-identical", collision=problem.what)
         return replace(policy, common=rows.common, identical=rows.identical)
     if problem.id == "rowid-collision" and not (table_map.on_conflict or table_map.rowids):
-        if not table_map.rowid_of:
+        if not (table_map.rowid_of or table_map.has_open_rowids):
             return replace(table_map, rowids="renumber")
-        if table_map.shared and not table_map.refers:
-            return table_map.following_rowids
+        if table_map.rowid_of and table_map.shared and not table_map.refers:
+            return following_rowids(table_map)
     reason = f"{problem.subject}: {problem.what}"
     if table_map.collision and problem.criterion not in _FIXED_BY_KEEPING_APART:
         reason = f"{table_map.collision} Not all of these rows are identical."

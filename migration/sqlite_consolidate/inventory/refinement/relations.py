@@ -31,8 +31,8 @@ def related_tables(database: Database) -> dict[str, frozenset[str]]:
         for name in names:
             related[name] |= names - {name}
     for reference in database.unstated:
-        if reference.to:
-            child, parent = folded(reference.table), folded(reference.to[0])
+        for to in (reference.to, *reference.among):
+            child, parent = folded(reference.table), folded(to[0]) if to else folded(reference.table)
             related[child] |= {parent} - {child}
             related[parent] |= {child} - {parent}
     named = NamedTables(table.table for table in database.tables)

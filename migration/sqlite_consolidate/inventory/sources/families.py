@@ -323,5 +323,15 @@ def _united_references(files: Sequence[Sequence[UnstatedReference]]) -> tuple[Un
         cases = {(reference.when, reference.to): reference for reference in filled}
         conditions = {when for when, _ in cases}
         is_known = len(conditions) == len(cases) and ("" not in conditions or len(cases) == 1)
-        united += cases.values() if is_known else [replace(filled[0], to=None, when="", by="")]
+        if any(reference.among for reference in filled):
+            united.append(_in_all_files(filled))
+        else:
+            united += cases.values() if is_known else [replace(filled[0], to=None, when="", by="")]
     return tuple(united)
+
+
+def _in_all_files(known: Sequence[UnstatedReference]) -> UnstatedReference:
+    """Return a column with the tables to which it may refer in all files."""
+    each_among = [reference.among or (reference.to,) for reference in known]
+    common = tuple(key for key in each_among[0] if key and all(key in keys for keys in each_among))
+    return replace(known[0], to=common[0], among=()) if len(common) == 1 else replace(known[0], to=None, among=common)

@@ -75,3 +75,15 @@ def test_rowids_that_nothing_states_are_refused(indexed: Bench) -> None:
         "b.db:texts",
         "b.db:areas",
     }
+
+
+@pytest.mark.parametrize(("first", "expected"), [(2, ["b.db:texts"]), (1, [])])
+def test_rowids_of_kept_keys_that_change_are_reported(bench: Bench, first: int, expected: list[str]) -> None:
+    """A hit of the search would lead to another note, or to none."""
+    bench.database(TARGET, NOTE, TEXTS, "INSERT INTO texts(rowid, body) VALUES (2, 't')")
+    bench.database("b.db", NOTE, TEXTS, "INSERT INTO note VALUES (2, 'b')")
+    bench.execute("b.db", f"INSERT INTO texts(rowid, body) VALUES ({first}, 'b')")
+
+    findings = bench.survey(source("b.db", table("texts", rowids="renumber"), "note")).findings
+
+    assert [finding.subject for finding in findings if finding.id == "rowids-changed"] == expected

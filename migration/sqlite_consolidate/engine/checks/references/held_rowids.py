@@ -11,12 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.predicted_target import has_contest, predicted_target
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import rowids_are_keys
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.sqlite.schema.object_uses import find_rowid_uses
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import counted, join_names
+from sqlite_consolidate.text import counted, join_first_names, join_names
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,6 +64,7 @@ def check_held_rowids(databases: InspectedDatabases, limits: Limits | None) -> t
         for mapping in databases.mappings
         if mapping.rowid_users and mapping.table_map.rowids == "renumber" and databases.rows(mapping)
     ]
+    findings += [finding for mapping in databases.mappings for finding in _changed_keys(databases, mapping)]
     problems = list(_misled(databases, limits))
     checks = [(_changed, mapping) for mapping in used.values() if mapping.rowid_counts]
     checks += [(partial(_replaced_by_key, label), mapping) for label, mapping in _users_of_keys(databases, limits)]
@@ -114,6 +116,25 @@ def _renumbered(databases: InspectedDatabases, mapping: TableMapping) -> Finding
         f" {join_names(mapping.rowid_users)} {verb}."
     )
     return Finding.of("rowids-changed", mapping.subject, text, count=rows)
+
+
+def _changed_keys(databases: InspectedDatabases, mapping: TableMapping) -> Iterator[Finding]:
+    """Yield a finding if rowids that the plan changes are all keys of another table."""
+    rows = databases.rows(mapping)
+    if mapping.table.kind != "virtual" or mapping.table_map.rowids != "renumber" or mapping.refers or not rows:
+        return
+    parents = [
+        parent.table_map.name
+        for parent in databases.mappings_of(mapping.source.name)
+        if parent.table.kind == "table" and parent.table.alias
+        if rowids_are_keys(databases, mapping, parent, parent.table.alias)
+    ]
+    if parents:
+        text = (
+            f"{counted(rows, 'row')} may arrive in {mapping.into.name} under another rowid, and each rowid is a key of"
+            f" {join_first_names(parents)}."
+        )
+        yield Finding.of("rowids-changed", mapping.subject, text, count=rows)
 
 
 def _misled(databases: InspectedDatabases, limits: Limits | None) -> Iterator[Problem]:

@@ -50,6 +50,13 @@ def count_rows(databases: InspectedDatabases, mapping: TableMapping, column: str
     return int(reader.execute(query).fetchone()[0])
 
 
+def rowids_are_keys(databases: InspectedDatabases, mapping: TableMapping, parent: TableMapping, key: str) -> bool:
+    """Return whether each rowid of a table is a key of another one."""
+    keys = f"SELECT {quoted(key)} FROM {quoted(parent.table_map.name)}"
+    query = f"SELECT 1 FROM {quoted(mapping.table_map.name)} WHERE rowid NOT IN ({keys}) LIMIT 1"
+    return databases.database_of(mapping).write_lock.reader.execute(query).fetchone() is None
+
+
 def most_are_keys(
     databases: InspectedDatabases, mapping: TableMapping, column: str, parent: TableMapping, key: str
 ) -> bool:

@@ -18,6 +18,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import 
     count_rows,
     loose_columns,
     most_are_keys,
+    rowids_are_keys,
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_values import columns_of_keys, keys_of_relations
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.other_sources import columns_of_other_sources
@@ -110,9 +111,7 @@ def _rowids_of_keys(databases: InspectedDatabases, mapping: TableMapping, parent
     """Yield a problem if the rowids of a virtual table are all keys of a renumbered one."""
     if mapping.table.kind != "virtual" or mapping.refers or not databases.rows(mapping):
         return
-    table, reader = quoted(parent.table_map.name), databases.sources[mapping.source.name].write_lock.reader
-    others = f"SELECT 1 FROM {quoted(mapping.table_map.name)} WHERE rowid NOT IN (SELECT {{}} FROM {table}) LIMIT 1"
-    if any(reader.execute(others.format(quoted(key))).fetchone() is None for key in parent.key_shifts):
+    if any(rowids_are_keys(databases, mapping, parent, key) for key in parent.key_shifts):
         fact = f"each of its rowids is a key of {parent.table_map.name}, which gets new ones, and nothing follows them."
         hint = 'Say so with refers and column = "rowid", or leave it behind with a reason.'
         yield Problem("rowids-unfollowed", mapping.subject, fact, hint, criterion="keys-free")
