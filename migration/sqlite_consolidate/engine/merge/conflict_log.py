@@ -191,13 +191,15 @@ def conflict_findings(conflicts: Iterable[tuple[TableMapping, ConflictCounts]], 
 
     Args:
         conflicts: Each table mapping, with its affected rows.
-        folder: Name of the backup set.
+        folder: Name of the backup set. Empty in a rehearsal, which keeps none.
     """
+    place = f"a migration writes the keys to {CONFLICT_LOG} of its backup set"
+    place = f"the keys are in {folder}/{CONFLICT_LOG}" if folder else place
     items = ((mapping.source, mapping.table_map.name, (mapping.table_map, counts)) for mapping, counts in conflicts)
     for subject, files in by_table(items):
         table_map, counts = files[0][0], sum((counts for _, counts in files), ConflictCounts())
         policy = policy_of(table_map)
-        text = f"{conflict_text(policy, counts, table_map.match)}; the keys are in {folder}/{CONFLICT_LOG}."
+        text = f"{conflict_text(policy, counts, table_map.match)}; {place}."
         yield Finding.of(_POLICY_FINDINGS[policy][0], subject, text, count=counts.rows)
 
 

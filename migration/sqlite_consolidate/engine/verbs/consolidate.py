@@ -213,7 +213,7 @@ class Run(RunResults):
         self.target.derive_again()
         self.target.create_triggers()
         self.target.write_key_map()
-        self.log.note(*conflict_findings(self.target.conflicts, self.folder.name))
+        self.log.note(*conflict_findings(self.target.conflicts, "" if self.is_rehearsal else self.folder.name))
         expected = self.target.expected_digests()
         row = history.Row(
             run=self.stamp,

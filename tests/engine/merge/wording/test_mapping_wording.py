@@ -228,6 +228,9 @@ def test_findings_of_policies_are_worded(bench: Bench, policy: str, sentence: st
     counts = log_resolved_conflicts(copied.con, mapping, alias, bench.root)
 
     assert [finding.sentence for finding in conflict_findings([(mapping, counts)], "SET")] == [sentence]
+    rehearsed = sentence.replace("the keys are in SET/", "a migration writes the keys to ")
+    rehearsed = rehearsed.removesuffix(".") + " of its backup set."
+    assert [finding.sentence for finding in conflict_findings([(mapping, counts)], "")] == [rehearsed]
 
 
 REFUSED = {
