@@ -66,7 +66,7 @@ def test_column_that_names_tables_tells_the_reference(
         ("data", "dataid"),
         ("analyses", "analysis_id"),
         ("media", "medium_nr"),
-        ("criteria", "criterion"),
+        ("criteria", "criterion_id"),
     ],
 )
 def test_irregular_plural_names_a_table(tmp_path: Path, table: str, column: str) -> None:

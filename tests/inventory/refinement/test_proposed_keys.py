@@ -42,7 +42,7 @@ def both(tmp_path: Path, sql: str, rows: str = ROWS) -> RefinedProposal:
 @pytest.mark.parametrize(
     ("column", "declared"),
     sampled(
-        [("customer", " REFERENCES customers(id)"), ("customer_id", ""), ("customers", ""), ("from_customer_id", "")],
+        [("customer", " REFERENCES customers(id)"), ("customer_id", ""), ("from_customer_id", "")],
         0,
         1,
     ),
@@ -57,6 +57,17 @@ def test_children_follow_the_new_keys_of_parents(tmp_path: Path, column: str, de
     assert [table.into for table in refined.proposal.sources[0].maps] == ["customers", "notes"]
     assert stated == ([] if declared else [(column, "customers.id")])
     assert (refined.objections, refined.proposal.decisions) == ((), 0)
+
+
+@pytest.mark.parametrize("column", ["customers", *thorough("customer", "note")])
+def test_number_named_like_a_table_is_a_decision(tmp_path: Path, column: str) -> None:
+    """Each number is a key there, and may be one by chance, as the position of a track is."""
+    refined = both(tmp_path, CUSTOMERS + NOTES.format(column, ""))
+
+    [proposed] = refined.proposal.sources
+    assert [each.column for table in proposed.maps for each in table.refers] == []
+    assert refined.proposal.decisions == len(proposed.decide) == 1
+    assert column in proposed.decide[0]
 
 
 def test_column_that_no_key_explains_is_a_decision(tmp_path: Path) -> None:

@@ -124,7 +124,8 @@ def _reference(
 ) -> UnstatedReference | None:
     """Return to what a column refers by its name, if that names a reference.
 
-    It is not known yet for a column beside one that says of which table each id is.
+    It is not known yet for a column beside one that says of which table each id is. Nor is it for a column with the
+    name of a table alone: ``track`` of ``tracks`` may be a position, and ``version`` any number.
     """
     parents = _parents(table, column.name, named)
     is_id = bool(_ENDS_LIKE_AN_ID.fullmatch(column.name))
@@ -136,7 +137,8 @@ def _reference(
         return UnstatedReference(table.name, column.name)
     for parent, key in parents:
         if fits(con, table, column.name, parent, key):
-            return UnstatedReference(table.name, column.name, (parent, key))
+            is_plain = words_of_name(column.name) == words_of_name(parent)
+            return UnstatedReference(table.name, column.name, None if is_plain else (parent, key))
     return UnstatedReference(table.name, column.name) if is_id else None
 
 
