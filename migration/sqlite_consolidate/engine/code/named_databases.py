@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def mentions_of_each(scope: ScanScope, mentions: Sequence[Mention]) -> dict[str, tuple[Mention, ...]]:
     """Return the mentions of each database of a scan.
 
-    If several have one file name, a mention that states the folder of one of them is none of the others.
+    If several have one file name, a mention that states the path or the folder of one of them is none of the others.
 
     Args:
         scope: What was scanned.
@@ -32,7 +32,7 @@ def mentions_of_each(scope: ScanScope, mentions: Sequence[Mention]) -> dict[str,
     for file in scope.databases:
         alike[distinguishing_name(file, scope.target)].append(file)
     return {
-        file: tuple(known)
+        file: tuple(mention for mention in known if mention.path in ("", file))
         for name, files in alike.items()
         for file, known in _of_files(replace(scope, target=name), files, by_name.get(name, []))
     }

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 UNKNOWN = "\0"
 """Part of a text that is known only at run time. No file name contains this character."""
 
+WORKSPACE = "\1"
+"""Folder of the workspace, with which a path begins that a module computes from its own path (``__file__``)."""
+
 _WILDCARDS = re.compile(r"\*+|\?|\[[^\[\]/]*\]|%-?[A-Za-z]|%\(\w+\)[a-z]|\{\{[^{}]*\}\}|\{[^{}]*\}")
 _SEPARATORS = re.compile(r"[/\\]+")
 _WORD_BEFORE = re.compile(r"[^\s\"'`=:;,()<>|&]*\Z")
@@ -115,7 +118,7 @@ class NamePatterns:
 
         Args:
             text: A string of a program, with ``UNKNOWN`` for each part that is computed. Wildcards and placeholders
-                may stand in it.
+                may stand in it. A path from ``WORKSPACE`` has no pattern, because the program may run elsewhere.
             named: Names of old databases that the same place names for certain. If there is one, it is no open pattern.
         """
         for match in self._end.finditer(text):
@@ -124,7 +127,7 @@ class NamePatterns:
             start = word.group() if word else ""
             *folders, name = _SEPARATORS.split(start + match.group())
             in_front = before[: len(before) - len(start)]
-            if UNKNOWN in name and not _REMOTE.search(in_front):
+            if UNKNOWN in name and WORKSPACE not in start and not _REMOTE.search(in_front):
                 is_cut = in_front[-1:].isspace()
                 yield from self._decide(start + match.group(), folders, name, named, is_cut=is_cut)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,7 +11,7 @@ from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.engine.code.scanning.name_patterns import NamePatterns
+from sqlite_consolidate.engine.code.scanning.name_patterns import WORKSPACE, NamePatterns
 from sqlite_consolidate.engine.code.source_files import has_only_literals
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 from sqlite_consolidate.secret_masking import mask_secrets
@@ -50,6 +51,7 @@ class Mention:
             large) or ``link outside`` (of the workspace); ``unreadable`` could not be looked at though it had to be.
         reason: Why the plan exempts it.
         pattern: Pattern of the computed name that can be that of the database; empty if the database is named.
+        path: Path of the database, if the code states it by the path of its own module; else empty.
     """
 
     file: str
@@ -59,6 +61,7 @@ class Mention:
     kind: MentionKind
     reason: str = ""
     pattern: str = ""
+    path: str = ""
 
     @property
     def subject(self) -> str:
@@ -101,6 +104,18 @@ class OldNames:
         for match in self._pattern.finditer(text):
             if not _ELSEWHERE.search(text, max(0, match.start() - _LONGEST_URL), match.start()):
                 yield match.start(), re.sub(_SEPARATOR, "/", match.group(1))
+
+    def path_in(self, texts: Iterable[str], name: str) -> str:
+        """Return the path of the old database that the texts name from the workspace, or nothing.
+
+        Args:
+            texts: Possible texts of one expression.
+            name: Name by which the database is recognised.
+        """
+        ends = [text[: at + len(name)] for text in texts for at, other in self.find(text) if other == name]
+        written = {end.rpartition(f"{WORKSPACE}/")[2] for end in ends if WORKSPACE in end}
+        paths = [path for path in map(posixpath.normpath, self.paths[name]) if path in written]
+        return paths[0] if len(paths) == 1 else ""
 
     def may_occur_in(self, data: bytes) -> bool:
         """Return quickly whether a file may contain one of the names in one piece."""

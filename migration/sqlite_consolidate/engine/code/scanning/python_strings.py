@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import io
+import posixpath
 import tokenize
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlite_consolidate.engine.code.scanning.name_patterns import WORKSPACE
 from sqlite_consolidate.engine.code.scanning.old_names import (
     KINDS_IN_USE,
     Mention,
@@ -34,11 +36,16 @@ _EXECUTE = frozenset(
 
 
 class NamingExpression(NamedTuple):
-    """Hold the smallest expression that names an old database."""
+    """Hold the smallest expression that names an old database.
+
+    Attributes:
+        path: Path of the database, if an expression around this one computes it from the path of the module.
+    """
 
     node: ast.expr
     name: str
     kind: MentionKind
+    path: str = ""
 
 
 def find_naming_expressions(module: ast.Module, names: OldNames, values: ConstantValues) -> list[NamingExpression]:
@@ -68,13 +75,12 @@ def python_mentions(file: str, text: str, names: OldNames, lookup: Lookup | None
     mentions: dict[tuple[int, str], Mention] = {}
     try:
         module = parse_tree(text)
-        values = ConstantValues(module, lookup)
+        values = ConstantValues(module, lookup, file)
         expressions = find_naming_expressions(module, names, values)
-        for node, name, kind in sorted(expressions, key=lambda naming: naming.kind not in KINDS_IN_USE):
+        for node, name, kind, path in sorted(expressions, key=lambda naming: naming.kind not in KINDS_IN_USE):
             number = line_of_name(node, name, lines, names)
-            mentions.setdefault(
-                (number, name), Mention(file, number, excerpt(lines[number - 1], name, file), name, kind)
-            )
+            mention = Mention(file, number, excerpt(lines[number - 1], name, file), name, kind, path=path)
+            mentions.setdefault((number, name), mention)
         for mention in _computed_mentions(file, module, lines, names, values):
             mentions.setdefault((mention.line, f"{mention.pattern}: {mention.database}"), mention)
     except RecursionError:
@@ -118,7 +124,7 @@ class _Finder:
         """
         if isinstance(node, FUNCTIONS):
             self._values.enter_function(node)
-        inside = place.inside(node)
+        inside, first = place.inside(node), len(self.expressions)
         names_in_parts = {name for child in child_nodes(node) for name in self._record_names(child, inside)}
         if isinstance(node, FUNCTIONS):
             self._values.leave_function()
@@ -135,6 +141,10 @@ class _Finder:
                 for name in names_in_node
                 if name not in names_in_parts
             ]
+        if any(WORKSPACE in text for text in texts):
+            for at, each in enumerate(self.expressions[first:], start=first):
+                path = each.path or self._names.path_in(texts, each.name)
+                self.expressions[at] = each._replace(path=path)
         return names_in_parts | set(names_in_node)
 
     def _kind(self, node: ast.expr, name: str, place: _Place) -> MentionKind:
@@ -172,11 +182,14 @@ class _Place(NamedTuple):
 
 
 def line_of_name(node: ast.expr, name: str, lines: list[str], names: OldNames) -> int:
-    """Return the line on which the name is written, or else the expression's first line."""
-    for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-        if any(other == name for _, other in names.find(lines[number - 1])):
-            return number
-    return node.lineno
+    """Return the line with the name, or else the line with its last part.
+
+    If neither is written, it is the first line of the expression.
+    """
+    numbers = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    whole = (number for number in numbers if any(other == name for _, other in names.find(lines[number - 1])))
+    parts = (number for number in numbers if posixpath.basename(name) in lines[number - 1])
+    return next(whole, 0) or next(parts, node.lineno)
 
 
 def _comments(text: str, lines: list[str], names: OldNames) -> Iterator[tuple[int, str]]:

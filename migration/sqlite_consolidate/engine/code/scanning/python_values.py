@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 from collections.abc import Callable
 from itertools import count, islice, product
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
+from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN, WORKSPACE
 from sqlite_consolidate.engine.code.scopes import child_nodes
 
 if TYPE_CHECKING:
@@ -43,10 +44,12 @@ class ConstantValues:
     Args:
         module: Its tree.
         lookup: Finds what it imports from other modules of the workspace.
+        file: Its path relative to the workspace; empty if nothing is to be computed from it.
     """
 
-    def __init__(self, module: ast.Module, lookup: Lookup | None = None) -> None:
+    def __init__(self, module: ast.Module, lookup: Lookup | None = None, file: str = "") -> None:
         self._lookup = lookup
+        self._own_path = frozenset({f"{WORKSPACE}/{file}", UNKNOWN}) if file else _ANY_TEXT
         self._imports: dict[str, tuple[str, int, tuple[str, ...]]] = {}
         self._scopes: list[Bindings] = [{}]
         self._of_function: dict[ast.AST, Bindings] = {}
@@ -87,7 +90,7 @@ class ConstantValues:
                 return frozenset().union(*map(self.possible_texts, values))
             case ast.Name(id=name):
                 return self._name_texts(name)
-            case ast.Attribute():
+            case ast.Attribute() | ast.Subscript():
                 return self._attribute_texts(node)
             case ast.Call():
                 return self._call_texts(node)
@@ -139,13 +142,23 @@ class ConstantValues:
                 return self._formatted_texts(_PERCENT, node.left, values, _named_values(node.right))
         return _ANY_TEXT
 
-    def _attribute_texts(self, node: ast.Attribute) -> Texts:
+    def _attribute_texts(self, node: ast.Attribute | ast.Subscript) -> Texts:
+        if isinstance(node, ast.Subscript):
+            return self._element_texts(node)
         if node.attr == "sep" and isinstance(node.value, ast.Name) and node.value.id in {"os", "path"}:
             return frozenset({"/"})
         imported = _dotted_name(node)
         if imported[:1] and (texts := self._imported_texts(*imported)):
             return texts
+        if node.attr == "parent" and (folders := _folders_of(self.possible_texts(node.value))) != _ANY_TEXT:
+            return folders
         return self._bound_texts(self._attributes.get(node.attr, []))
+
+    def _element_texts(self, node: ast.Subscript) -> Texts:
+        match node:
+            case ast.Subscript(value=ast.Attribute(value=path, attr="parents"), slice=ast.Constant(int() as number)):
+                return _folders_of(self.possible_texts(path), number + 1)
+        return _ANY_TEXT
 
     def _imported_texts(self, *names: str) -> Texts:
         """Return the possible texts of an imported name or of its attribute, or nothing."""
@@ -163,6 +176,8 @@ class ConstantValues:
 
     def _name_texts(self, name: str) -> Texts:
         values = next((scope[name] for scope in reversed(self._scopes) if name in scope), [])
+        if name == "__file__" and not values:
+            return self._own_path
         return (self._imported_texts(name) if not values else frozenset()) or self._bound_texts(values)
 
     def _bound_texts(self, values: Sequence[Value]) -> Texts:
@@ -195,7 +210,8 @@ class ConstantValues:
 
     def _joined_texts(self, separator: str, parts: Iterable[ast.expr]) -> Texts:
         return frozenset(
-            separator.join(texts) for texts in islice(product(*map(self.possible_texts, parts)), _MAX_TEXTS)
+            _without_climbing(separator.join(texts))
+            for texts in islice(product(*map(self.possible_texts, parts)), _MAX_TEXTS)
         )
 
     def _call_texts(self, call: ast.Call) -> Texts:
@@ -230,8 +246,10 @@ class ConstantValues:
         return self._templated_texts(call)
 
     def _templated_texts(self, call: ast.Call) -> Texts:
-        """Return the text that a call makes of a template, or for which it searches."""
+        """Return the text that a call makes of a template or a path, or for which it searches."""
         match call.func:
+            case ast.Attribute(attr="dirname") | ast.Name(id="dirname") if len(call.args) == 1:
+                return _folders_of(self.possible_texts(call.args[0]))
             case ast.Attribute(value=value, attr="format_map") if call.args:
                 return self._formatted_texts(_BRACES, value, [], _named_values(call.args[0]))
             case ast.Name(id="Template") | ast.Attribute(attr="Template") if call.args:
@@ -305,6 +323,26 @@ def _named_values(node: ast.expr) -> dict[str, ast.expr]:
     """Return the values of a dictionary that is written there."""
     pairs = zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ()
     return {key.value: value for key, value in pairs if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+
+
+def _folders_of(paths: Texts, steps: int = 1) -> Texts:
+    """Return the folders some steps above the paths of modules, and an unknown one."""
+    folders = {path for path in paths if path.startswith(WORKSPACE)}
+    for _ in range(steps):
+        folders = {posixpath.dirname(folder) for folder in folders} - {""}
+    return frozenset(folders) | _ANY_TEXT
+
+
+def _without_climbing(text: str) -> str:
+    """Return a text in which no path from the workspace has a step out of a folder.
+
+    A path that leads out of the workspace is unknown.
+    """
+    before, mark, path = text.rpartition(WORKSPACE)
+    if not mark or ".." not in path or UNKNOWN in path:
+        return text
+    whole = posixpath.normpath(mark + path)
+    return before + (whole if whole.startswith(mark) else f"{UNKNOWN}/{posixpath.basename(path)}")
 
 
 def _renamed(path: str, name: str, method: str) -> str:

@@ -97,7 +97,8 @@ class WorkspaceConstants:
     def _constants_of(self, file: str) -> ConstantValues | None:
         if file not in self._constants:
             try:
-                self._constants[file] = ConstantValues(parse_tree(self._read(file) or ""), self.of(file))
+                tree = parse_tree(self._read(file) or "")
+                self._constants[file] = ConstantValues(tree, self.of(file), file)
             except (SyntaxError, RecursionError):
                 self._constants[file] = None
         return self._constants[file]

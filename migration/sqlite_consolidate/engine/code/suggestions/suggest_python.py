@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 from copy import deepcopy
 from pathlib import PurePosixPath
@@ -176,14 +177,14 @@ def python_changes(code: CodeFile, names: OldNames, target: str) -> list[Mention
     try:
         module = parse_tree(code.text)
         source = PythonCode(code.text, code.file)
-        expressions = find_naming_expressions(module, names, ConstantValues(module))
+        expressions = find_naming_expressions(module, names, ConstantValues(module, file=code.file))
         parents = {child: node for node in nodes_of(module) for child in child_nodes(node)}
         lines = LINE_END.split(code.text)
         changes = []
-        for node, name, kind in expressions:
+        for node, name, kind, path in expressions:
             if kind == "code":
                 line = line_of_name(node, name, lines, names)
-                place = DatabasePaths.of(name, names, target)
+                place = DatabasePaths((path,), target) if path else DatabasePaths.of(name, names, target)
                 changes.append(_change(MentionChange(line, name, "", "", ""), node, parents, source, place))
     except (SyntaxError, RecursionError, ProblemError):
         return []
@@ -226,7 +227,9 @@ def _change(
     if not may_be_a_path(node, parents):
         return _Options(mention._replace(reason="the code takes only a name there, and no path."))
     path = _whole_path(node, parents)
-    exchange = replace_text(node, mention.name, parents, place) if path is node else replace_joined_path(path, place)
+    exchange = replace_joined_path(path, place)
+    if path is node and exchange is None:
+        exchange = replace_text(node, mention.name, parents, place)
     if exchange and ".resolve()" in exchange.new and not can_resolve(source.text, path):
         exchange = None
     if exchange is None:
@@ -332,6 +335,7 @@ def replace_text(node: ast.expr, name: str, parents: Parents, place: DatabasePat
     if not isinstance(node, ast.Constant | ast.JoinedStr):
         return None
     source = ast.unparse(node)
+    name = name if name in source else posixpath.basename(name)
     prefix = len(source) - len(source.lstrip("rbfuRBFU"))
     quotes = 3 if source[prefix : prefix + 3] in ("'''", '"""') else 1
     end = source.find(name) + len(name)
