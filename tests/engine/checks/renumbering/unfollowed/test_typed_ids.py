@@ -22,7 +22,7 @@ def unfollowed(bench: Bench, *statements: str, refers: list[Refers] | None = Non
         )
     bench.execute("b.db", *statements)
     orders = table("shop_orders", keys="renumber")
-    leave = {"d*": "they stay"} if CONTENT_TYPES[0] in statements else {}
+    leave = {"d*": "they stay", "auth*": "they stay"} if CONTENT_TYPES[0] in statements else {}
     inspected = bench.survey(source("b.db", orders, table("note", refers=refers or []), leave=leave))
     assert inspected.problems == []
     return [
@@ -69,6 +69,45 @@ def test_number_beside_a_name_is_a_finding(bench: Bench, columns: str, values: s
     findings = unfollowed(bench, *content_types, NOTE.format(columns), row)
 
     assert findings == [("b.db:note", 1, columns.split(", ")[1].split(maxsplit=1)[0])] * rows
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "rows"),
+    [
+        ("content_type_id INT, object_id TEXT", "7, '1'", 1),
+        ("content_type_id INT, object_id TEXT", "8, '1'", 0),
+        ("content_type_id INT, object_id TEXT", "9, '1'", 0),
+        ("content_type_id INT, object_id TEXT", "10, '1'", 1),
+        ("object_type, object_id TEXT", "'order', '1'", 1),
+        ("object_type, object_id TEXT", "'Auth::User', '1'", 0),
+        ("object_type, object_id TEXT", "'anything', '1'", 1),
+        ("object_type, object_id TEXT", "NULL, '1'", 1),
+        ("object_type, other_type, object_id TEXT", "'user', 'order', '1'", 1),
+    ],
+)
+def test_text_beside_a_table_that_stays_is_no_finding(bench: Bench, columns: str, values: str, rows: int) -> None:
+    """Its row has a key that does not change."""
+    users = "CREATE TABLE auth_user(id INTEGER PRIMARY KEY)", "CREATE TABLE django_site(id INTEGER PRIMARY KEY)"
+    more = "INSERT INTO django_content_type VALUES (9, 'sites', 'site'), (10, 'gone', 'thing')"
+    row = f"INSERT INTO note VALUES ('a', {values})"
+
+    findings = unfollowed(bench, *users, *CONTENT_TYPES, more, NOTE.format(columns), row)
+
+    assert findings == [("b.db:note", 1, "object_id")] * rows
+
+
+def test_content_type_of_django_names_its_table(bench: Bench) -> None:
+    """The tables of Django are not named after the labels of its models."""
+    types = CONTENT_TYPES[0], "INSERT INTO django_content_type VALUES (9, 'sites', 'site')"
+    for file in (TARGET, "b.db"):
+        bench.database(file, "CREATE TABLE django_site(id INTEGER PRIMARY KEY)", "INSERT INTO django_site VALUES (1)")
+    note = NOTE.format("content_type_id INT, object_id INT")
+    bench.execute("b.db", *types, note, "INSERT INTO note VALUES ('a', 9, 1)")
+
+    sites = table("django_site", keys="renumber")
+    inspected = bench.survey(source("b.db", sites, "note", leave={"django_content_type": "it stays"}))
+
+    assert [each.column for each in inspected.findings if each.id == "id-unfollowed"] == ["object_id"]
 
 
 def test_key_beside_a_type_is_no_finding(bench: Bench) -> None:

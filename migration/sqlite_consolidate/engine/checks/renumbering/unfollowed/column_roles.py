@@ -11,6 +11,9 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
+ENDS_LIKE_AN_ID = re.compile(r"(?i:.*_(id|pk|key|fk)|(.*_)?ref)|.*[a-z0-9]I[dD]", re.ASCII)
+"""Name of a column that has ids."""
+
 _RELATIONS = "by from into next of on prev previous replaces supersedes to"
 _ROLES = """
     accountant agent artist assistant boss captain chair chairman child client coach contact expert fk friend guardian

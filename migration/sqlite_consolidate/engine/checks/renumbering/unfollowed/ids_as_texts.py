@@ -6,7 +6,11 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import is_amount, table_of_setting
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import (
+    ENDS_LIKE_AN_ID,
+    is_amount,
+    table_of_setting,
+)
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
     INTEGER,
     MOSTLY,
@@ -15,12 +19,13 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import 
     loose_columns,
     most_of_numbers_are_keys,
     some_is_key,
+    texts_of,
     way_to_correct,
     way_to_keep,
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import names_table, words_of_name
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import changing_keys, forms_of
-from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.typed_ids import rows_of_other_types
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import join_first_names, join_names
@@ -46,24 +51,27 @@ _NAME = re.compile(
 )
 _PATH_WORDS = frozenset({"ancestor", "ancestry", "breadcrumb", "hierarchy", "lineage", "mpath", "path", "trail"})
 
-ENDS_LIKE_AN_ID = re.compile(r"(?i:.*_(id|pk|key|fk)|(.*_)?ref)|.*[a-z0-9]I[dD]", re.ASCII)
-"""Name of a column that has ids."""
-
 
 def texts_of_ids(
     databases: InspectedDatabases, mapping: TableMapping, renumbered: Sequence[TableMapping], followed: FollowedKeys
 ) -> Iterator[Finding]:
     """Yield a finding for each column of ids that has texts of renumbered keys.
 
-    Its name is that of an id. Such a column often has ids of several tables, and another column says of which. No
-    reference follows a text.
+    Its name is that of an id. Such a column often has ids of several tables, and another column says of which. A row
+    that names a table whose keys stay does not count. No reference follows a text.
     """
+    tables = [parent.table_map.name for parent in renumbered]
     for column in loose_columns(mapping, followed) if renumbered else ():
-        if not ENDS_LIKE_AN_ID.fullmatch(column) or not (rows := count_rows(databases, mapping, column, TEXT)):
+        if not ENDS_LIKE_AN_ID.fullmatch(column) or not count_rows(databases, mapping, column, TEXT):
             continue
-        keys = [(parent, key) for parent in renumbered for key in changing_keys(parent)]
-        ends = (parent for parent, key in keys if some_is_key(databases, mapping, column, parent, key))
-        owners = {parent.table_map.name: parent for parent in ends}
+        of_others = rows_of_other_types(databases, mapping, column, tables)
+        if not (rows := count_rows(databases, mapping, column, f"{TEXT} AND NOT {of_others}")):
+            continue
+        owners = {}
+        for parent in renumbered:
+            texts = f"{TEXT} AND NOT {rows_of_other_types(databases, mapping, column, [parent.table_map.name])}"
+            if any(some_is_key(databases, mapping, column, (parent, key), texts) for key in changing_keys(parent)):
+                owners[parent.table_map.name] = parent
         others = [name for name in owners if name != mapping.table_map.name]
         if parents := [owners[name] for name in others or owners]:
             keep = way_to_keep(followed, parents) if len(parents) == 1 else ""
@@ -200,14 +208,3 @@ def values_named_by_their_rows(
 def _is_key(databases: InspectedDatabases, parent: TableMapping, key: str, number: str) -> bool:
     query = f"SELECT 1 FROM {quoted(parent.table_map.name)} WHERE {quoted(key)} = {number}"
     return databases.database_of(parent).write_lock.reader.execute(query).fetchone() is not None
-
-
-def texts_of(databases: InspectedDatabases, mapping: TableMapping, query: str) -> list[str]:
-    """Return the texts that a query gives, also those that are not UTF-8."""
-    reader = databases.database_of(mapping).write_lock.reader
-    text_factory = reader.text_factory
-    read_text_losslessly(reader)
-    try:
-        return [text for (text,) in reader.execute(query)]
-    finally:
-        reader.text_factory = text_factory

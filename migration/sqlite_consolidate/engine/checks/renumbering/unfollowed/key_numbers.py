@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import table_id
+from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.text import join_names
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
+    from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import NamedKey
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
@@ -50,6 +52,17 @@ def count_rows(databases: InspectedDatabases, mapping: TableMapping, column: str
     return int(reader.execute(query).fetchone()[0])
 
 
+def texts_of(databases: InspectedDatabases, mapping: TableMapping, query: str) -> list[str]:
+    """Return the texts that a query gives, also those that are not UTF-8."""
+    reader = databases.database_of(mapping).write_lock.reader
+    text_factory = reader.text_factory
+    read_text_losslessly(reader)
+    try:
+        return [text for (text,) in reader.execute(query)]
+    finally:
+        reader.text_factory = text_factory
+
+
 def rowids_are_keys(databases: InspectedDatabases, mapping: TableMapping, parent: TableMapping, key: str) -> bool:
     """Return whether each rowid of a table is a key of another one."""
     keys = f"SELECT {quoted(key)} FROM {quoted(parent.table_map.name)}"
@@ -73,16 +86,20 @@ def most_are_keys(
 
 
 def some_is_key(
-    databases: InspectedDatabases, mapping: TableMapping, column: str, parent: TableMapping, key: str
+    databases: InspectedDatabases, mapping: TableMapping, column: str, end: NamedKey, texts: str = TEXT
 ) -> bool:
-    """Return whether a column has the text of a key of a table."""
+    """Return whether a column has the text of a key of a table.
+
+    Only texts that meet a condition count.
+    """
+    parent, key = end
     if mapping.source.file == parent.source.file:
         name, reader = quoted(column), databases.database_of(mapping).write_lock.reader
-        number = f"{TEXT.format(name)} AND CAST({name} AS INTEGER)"
+        number = f"{texts.format(name)} AND CAST({name} AS INTEGER)"
         keys = f"SELECT {quoted(key)} FROM {quoted(parent.table_map.name)}"
         query = f"SELECT 1 FROM {quoted(mapping.table_map.name)} WHERE {number} IN ({keys}) LIMIT 1"
         return reader.execute(query).fetchone() is not None
-    return any(keys for _, keys in _compared(databases, (mapping, column, TEXT), (parent, key)))
+    return any(keys for _, keys in _compared(databases, (mapping, column, texts), end))
 
 
 def some_number_is_key(

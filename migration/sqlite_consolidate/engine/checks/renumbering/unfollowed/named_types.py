@@ -11,8 +11,15 @@ from sqlite_consolidate.text import singular_of
 CONTENT_TYPES = "django_content_type"
 """Table of Django with a row for each model, to whose ids columns of types refer."""
 
-LABEL = "app_label || '_' || model"
-"""SQL of the name that a row of that table stands for."""
+LABEL = (
+    "CASE app_label || '.' || model WHEN 'admin.logentry' THEN 'django_admin_log'"
+    " WHEN 'contenttypes.contenttype' THEN 'django_content_type' WHEN 'sites.site' THEN 'django_site'"
+    " ELSE app_label || '_' || model END"
+)
+"""SQL of the name that a row of that table stands for.
+
+Three models of Django have tables that are not named after them.
+"""
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z_]+")
 _MEDIA_TYPE = re.compile(r"(?:application|audio|font|image|message|model|multipart|text|video)/[\w.+-]+(?:;.*)?")

@@ -116,7 +116,7 @@ def _finding(
 ) -> Iterator[Finding]:
     """Yield the finding about a column, if it has integers, or texts of keys."""
     rows = count_rows(databases, mapping, column, INTEGER)
-    if not rows and some_is_key(databases, mapping, column, parent, key):
+    if not rows and some_is_key(databases, mapping, column, (parent, key)):
         rows = count_rows(databases, mapping, column, TEXT)
     if rows:
         keep = way_to_keep(followed, [parent])

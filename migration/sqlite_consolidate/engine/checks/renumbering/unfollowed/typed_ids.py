@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import may_have_types
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.ids_as_texts import ENDS_LIKE_AN_ID, texts_of
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import INTEGER, loose_columns
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import ENDS_LIKE_AN_ID, may_have_types
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import INTEGER, loose_columns, texts_of
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import CONTENT_TYPES, LABEL, names_table
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
     changing_keys,
@@ -98,6 +97,41 @@ def named_tables(
     ]
     named = {table: [text for text in texts if names_table(text, table)] for table in tables}
     return {table: texts for table, texts in named.items() if texts}
+
+
+def rows_of_other_types(
+    databases: InspectedDatabases, mapping: TableMapping, column: str, tables: Collection[str]
+) -> str:
+    """Return the condition on rows whose type names a table of the database, and none of some.
+
+    It is the form of a text to be formatted. If two columns may have the type, no row meets it.
+
+    Args:
+        databases: All databases.
+        mapping: The table.
+        column: The column of ids.
+        tables: Names of tables that do not count.
+    """
+    named = {types: _tables_of_types(databases, mapping, types) for types in types_beside(mapping, column)}
+    known = [(types, names) for types, names in named.items() if names]
+    if len(known) != 1:
+        return "0"
+    [(types, names)] = known
+    others = ", ".join(value for value, ends in names.items() if ends.isdisjoint(tables))
+    return f"ifnull({quoted(types)} IN ({others}), 0)".replace("{", "{{").replace("}", "}}")
+
+
+def _tables_of_types(databases: InspectedDatabases, mapping: TableMapping, types: str) -> dict[str, set[str]]:
+    """Return each value of a column of types that names tables, as SQL, with these tables."""
+    schema, name = databases.database_of(mapping).schema, quoted(types)
+    query = f"SELECT DISTINCT {name} FROM {quoted(mapping.table_map.name)} WHERE typeof({name}) = 'text' LIMIT {_MOST}"
+    texts = {literal(text): text for text in texts_of(databases, mapping, query)}
+    if "content_type" in folded(types) and schema.table(CONTENT_TYPES):
+        query = f"SELECT id || ' ' || ifnull({LABEL}, '') FROM {CONTENT_TYPES} WHERE {INTEGER.format('id')}"
+        labels = texts_of(databases, mapping, query)
+        texts |= dict(label.split(" ", 1) for label in labels)
+    named = {value: {table for table in schema.tables if names_table(text, table)} for value, text in texts.items()}
+    return {value: tables for value, tables in named.items() if tables}
 
 
 def _findings(
