@@ -12,9 +12,12 @@ from sqlite_consolidate.engine.checks.chosen.rows_chosen import rows_chosen
 from sqlite_consolidate.engine.checks.comparison import compare
 from sqlite_consolidate.engine.checks.renumbering.keys_mapped import keys_mapped
 from sqlite_consolidate.engine.merge.rows.left_rows import LEFT_ROWS
+from sqlite_consolidate.plan.model import Refers
+from sqlite_consolidate.plan.patterns import expand
 from tests.support.databases import TARGET, Bench, failed_subjects, source, table
 from tests.support.observations import numbers_in
 from tests.support.rows.copied_rows import rows_are_exact
+from tests.support.workspaces.pattern_plans import plan_of_pattern
 
 if TYPE_CHECKING:
     from tests.support.databases import Copied
@@ -215,6 +218,36 @@ def test_follows_needs_a_reference(bench: Bench) -> None:
     assert problems(bench, table("session", follows=("tag",)), "note", "tag") == [
         ("follows-no-reference", "a.db:session")
     ]
+
+
+@pytest.mark.parametrize(
+    "older", ["note(id INTEGER PRIMARY KEY)", "note(id INTEGER PRIMARY KEY, session INT, kind TEXT)"]
+)
+@pytest.mark.parametrize("value", [0, 9])
+def test_older_file_may_have_nothing_to_follow(bench: Bench, older: str, value: int) -> None:
+    """A program that grew has the followed table or the column later.
+
+    A number that could mean a row of the table is refused.
+    """
+    session, note = (
+        "CREATE TABLE session(id INTEGER PRIMARY KEY)",
+        "CREATE TABLE note(id INTEGER PRIMARY KEY, session INT, kind TEXT)",
+    )
+    bench.database(TARGET, note)
+    bench.database("p0.db", session, note, "INSERT INTO note VALUES (1, 9, 's'), (2, 1, 't')")
+    bench.database("p1.db", f"CREATE TABLE {older}")
+    bench.execute(
+        "p1.db",
+        f"INSERT INTO note VALUES (5, {value}, 's'), (6, 9, 't')" if "," in older else "INSERT INTO note VALUES (5)",
+    )
+    refers = Refers(column="session", to="session.id", when="kind = 's'")
+    tables = [table("session"), table("note", follows=("session",), refers=[refers])]
+
+    inspected = bench.survey_of(expand(plan_of_pattern("p*.db", TARGET, tables=tables), lambda _: ["p0.db", "p1.db"]))
+
+    ids = {problem.id for problem in inspected.problems}
+    assert ids == ({"follows-no-reference", "refers-unknown"} if value and "," in older else set())
+    assert ids or [left.unfollowed for left in inspected.left_rows.values()] == [1, 0]
 
 
 @pytest.mark.parametrize("change", ["one more", "one less"])

@@ -161,7 +161,16 @@ FILES_THAT_GREW = {
     "no column": [BOOK, FILM, LOAN.replace("item INT, ", "")],
     "no table": [BOOK, LOAN, "INSERT INTO loan VALUES (1, 'Book', 1, 'x'), (2, 'film', NULL, 'x')"],
     "no table of a row": [BOOK, LOAN, "INSERT INTO loan VALUES (1, 'film', 1, 'x')"],
+    "no table, no row": [BOOK, LOAN, "INSERT INTO loan VALUES (1, 'film', 0, 'x'), (2, 'film', -7, 'x')"],
+    "no kind": [BOOK, FILM, LOAN.replace("kind TEXT COLLATE NOCASE, ", ""), "INSERT INTO loan VALUES (1, NULL, 'x')"],
+    "no kind of a row": [
+        BOOK,
+        FILM,
+        LOAN.replace("kind TEXT COLLATE NOCASE, ", ""),
+        "INSERT INTO loan VALUES (1, 1, 'x')",
+    ],
 }
+STATES_NOTHING = ("no column", "no kind")
 
 
 @pytest.mark.parametrize(
@@ -173,12 +182,16 @@ FILES_THAT_GREW = {
         (["no column", "no column"], [OF_BOOKS], ["refers-unknown"]),
         (["no declaration", "no table"], [OF_BOOKS, OF_FILMS], []),
         (["no declaration", "no table of a row"], [OF_BOOKS, OF_FILMS], ["refers-unknown"]),
+        (["no declaration", "no table, no row"], [OF_BOOKS, OF_FILMS], []),
+        (["no declaration", "no kind"], [OF_BOOKS, OF_FILMS], []),
+        (["no declaration", "no kind of a row"], [OF_BOOKS], ["bad-condition"]),
+        (["no kind", "no kind"], [OF_BOOKS], ["bad-condition"]),
     ],
 )
 def test_files_of_a_pattern_may_lack_what_is_stated(
     bench: Bench, files: list[str], refers: list[Refers], expected: list[str]
 ) -> None:
-    """A program that grew declares a reference later, or has its column or its table later."""
+    """A program that grew declares a reference later, or has its columns or its table later."""
     names = [f"p{number}.db" for number, _ in enumerate(files)]
     bench.database(TARGET, BOOK, FILM, LOAN, "INSERT INTO book VALUES (5, 't')", "INSERT INTO film VALUES (7, 't')")
     for name, file in zip(names, files, strict=True):
@@ -191,7 +204,7 @@ def test_files_of_a_pattern_may_lack_what_is_stated(
     assert [problem.id for problem in inspected.problems] == expected
     followed = [mapping.subject for mapping in inspected.mappings if "item" in mapping.shifts]
     assert expected or followed == [
-        f"{name}:loan" for name, file in zip(names, files, strict=True) if file != "no column"
+        f"{name}:loan" for name, file in zip(names, files, strict=True) if file not in STATES_NOTHING
     ]
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
+from sqlite_consolidate.engine.checks.references.stated_references import refers_to_a_row
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.rows.row_filter import LeftRows, RowFilter
 from sqlite_consolidate.engine.sqlite.schema.row_conditions import row_condition
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
     from sqlite_consolidate.plan.model import Source, TableMap
+
+    _Referring = tuple[tuple[str, ...], RowCondition | None]
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -74,17 +78,35 @@ def _bad_condition(mapping: TableMapping, reason: str) -> Problem:
 
 
 def _unrelated(databases: InspectedDatabases) -> Iterator[Problem]:
-    """Yield a problem for each table that follows one to which it has no reference."""
+    """Yield a problem for each table that follows one to which it has no reference.
+
+    A file of a pattern may lack the reference if another file has it, and none of its rows would follow.
+    """
     if not any(mapping.table_map.follows for mapping in databases.mappings):
         return
-    references = list(find_references(databases))
+    related: set[tuple[str, int, str]] = set()
+    of_files: dict[tuple[int, str], dict[_Referring, None]] = {}
+    for reference in find_references(databases):
+        followed = id(reference.child.table_map), folded(reference.parent_name)
+        related.add((reference.child.source.name, *followed))
+        of_files.setdefault(followed, {})[reference.columns, reference.when] = None
     for mapping in databases.mappings:
-        parents = {folded(reference.parent_name) for reference in references if reference.child is mapping}
         for name in mapping.table_map.follows:
-            if folded(name) not in parents:
+            followed = id(mapping.table_map), folded(name)
+            if (mapping.source.name, *followed) in related:
+                continue
+            if followed not in of_files or _may_follow(databases, mapping, name, of_files[followed]):
                 fact = f"{mapping.table_map.name} follows {name}, and neither source nor target declares a reference."
                 hint = f"Declare a FOREIGN KEY to {name} in the target (create), or remove follows."
                 yield Problem("follows-no-reference", mapping.subject, fact, hint, criterion=_CRITERION)
+
+
+def _may_follow(
+    databases: InspectedDatabases, mapping: TableMapping, name: str, of_files: Iterable[_Referring]
+) -> bool:
+    """Return whether a row would follow a table by a reference of another file."""
+    has_key = databases.sources[mapping.source.name].schema.table(name) is not None
+    return any(refers_to_a_row(databases, mapping, *referring, has_key=has_key) for referring in of_files)
 
 
 def left_row_findings(databases: InspectedDatabases) -> list[Finding]:

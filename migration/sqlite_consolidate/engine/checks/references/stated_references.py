@@ -22,11 +22,12 @@ from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
     from sqlite_consolidate.plan.model import Plan, Refers
 
 CRITERION = "parents-follow"
@@ -68,18 +69,47 @@ def state_references(databases: InspectedDatabases) -> None:
 
 def _has_no_effect(databases: InspectedDatabases, mapping: TableMapping, refers: Refers, mistake: Problem) -> bool:
     """Return whether a file of a pattern does not need a reference of the plan."""
-    if not mapping.source.is_of_pattern or mistake.id not in ("no-effect", "refers-unknown"):
+    if not mapping.source.is_of_pattern or mistake.id not in ("no-effect", "refers-unknown", "bad-condition"):
         return False
     column = mapping.table.column(refers.column)
     if mistake.id == "no-effect" or column is None:
         return not _is_rowid(mapping.table, refers.column)
     reader = databases.sources[mapping.source.name].write_lock.reader
     condition = row_condition(reader, mapping.table, refers.when) if refers.when.strip() else None
-    if isinstance(condition, str):
+    when = None if isinstance(condition, str) else condition
+    return not refers_to_a_row(databases, mapping, (column.name,), when, has_key=mistake.id == "bad-condition")
+
+
+def refers_to_a_row(
+    databases: InspectedDatabases,
+    mapping: TableMapping,
+    columns: Sequence[str],
+    when: RowCondition | None,
+    *,
+    has_key: bool,
+) -> bool:
+    """Return whether a source has a row whose values in some columns may mean another row.
+
+    Args:
+        databases: All databases.
+        mapping: The table.
+        columns: Its columns that refer.
+        when: Condition on the rows that refer. A table that lacks a column of it has none.
+        has_key: Whether the source has the referred key. If not, a number up to 0 stands for no row.
+    """
+    if not all(mapping.table.column(name) for name in columns):
         return False
-    holds = condition.over("s") if condition else "1"
-    rows = f"FROM {quoted(mapping.table_map.name)} AS s WHERE {column_of(column.name)} IS NOT NULL AND {holds}"
-    return reader.execute(f"SELECT 1 {rows} LIMIT 1").fetchone() is None
+    values = [column_of(name) for name in columns]
+    conditions = [f"{value} IS NOT NULL" for value in values]
+    if len(values) == 1 and not has_key:
+        none = ", ".join(map(str, mapping.table_map.none))
+        stands_for_none = f"({values[0]} <= 0 OR {values[0]} IN ({none}))"
+        conditions.append(f"NOT (typeof({values[0]}) = 'integer' AND {stands_for_none})")
+    if when and all(mapping.table.column(name) for name in when.columns):
+        conditions.append(when.over("s"))
+    rows = f"FROM {quoted(mapping.table_map.name)} AS s WHERE {' AND '.join(conditions)}"
+    reader = databases.sources[mapping.source.name].write_lock.reader
+    return reader.execute(f"SELECT 1 {rows} LIMIT 1").fetchone() is not None
 
 
 def _without_key(databases: InspectedDatabases) -> Iterator[Problem]:
