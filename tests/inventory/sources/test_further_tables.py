@@ -142,3 +142,34 @@ def test_bookkeeping_of_some_files_does_not_divide_a_pattern(tmp_path: Path, fir
     assert consolidate(load_plan(file), tmp_path).accepted
     with closing(sqlite3.connect(tmp_path / "main.db")) as con:
         assert con.execute("SELECT version FROM schema_version").fetchall() == [(3,)]
+
+
+@pytest.mark.parametrize(
+    ("versions", "facts"),
+    [
+        ((3, 3, 3, 4), ["3 files have the same rows", "1 file has others (tenant_4.db)"]),
+        ((4, 3, 3, 4), ["2 files have the same rows", "2 files have others (tenant_2.db, tenant_3.db)"]),
+        ((1, 2, 3, 4), ["each file has other rows"]),
+    ],
+)
+def test_reason_states_which_files_have_other_bookkeeping(
+    tmp_path: Path, versions: tuple[int, ...], facts: list[str]
+) -> None:
+    """A person decides by it whether the rows may be left out."""
+    stamps = [VERSION.replace("3", str(version)) for version in versions]
+
+    refined = proposal_of(tmp_path, main=MAIN, **tenants(*stamps))
+
+    [leave] = [each for source in refined.proposal.sources for each in source.leaves if each.table == "schema_version"]
+    assert [fact for fact in facts if fact not in leave.reason] == []
+
+
+def test_empty_bookkeeping_that_rows_refer_to_is_moved(tmp_path: Path) -> None:
+    """No file has rows that could differ."""
+    settings = "CREATE TABLE settings(id INTEGER PRIMARY KEY); CREATE TABLE tag(id INTEGER REFERENCES settings(id));"
+    rows = "INSERT INTO tag VALUES (NULL);"
+
+    refined = proposal_of(tmp_path, main=MAIN, **tenants(*[settings + rows] * 3))
+
+    [source] = refined.proposal.sources
+    assert ("settings" in names(source), source.leaves, refined.objections) == (True, (), ())

@@ -84,6 +84,19 @@ class Family:
         has_all = all(each.keys() == users.keys() and agree(each, users) for each in each_users)
         return not has_all or not all(same_version(each.table, first.table) for each in others)
 
+    def files_by_stamp(self, table: str) -> list[list[str]]:
+        """Return the files with rows in a table of migrations, those with equal rows together.
+
+        The largest group is the first. A file with too many rows to be compared is alone.
+        """
+        groups: dict[object, list[str]] = defaultdict(list)
+        for entry in self.entries:
+            counted_table = entry.database.table(table)
+            if counted_table and counted_table.rows != 0:
+                stamp = counted_table.stamp
+                groups[entry.file if stamp is None else stamp].append(entry.file)
+        return sorted(groups.values(), key=lambda files: -len(files))
+
     @property
     def lacks(self) -> dict[str, frozenset[str]]:
         """Return each file to the folded names of what it lacks and other files have."""

@@ -15,10 +15,10 @@ from sqlite_consolidate.inventory.proposal import ProposedLeave, ProposedMap
 from sqlite_consolidate.inventory.proposed_parts import ProposedTable
 from sqlite_consolidate.inventory.refinement.relations import keep_separate
 from sqlite_consolidate.inventory.sources.table_versions import agree, create_text, fits_into, is_part, unite, users_of
-from sqlite_consolidate.text import counted
+from sqlite_consolidate.text import counted, list_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
     from sqlite_consolidate.inventory.inspection import Database
@@ -66,8 +66,8 @@ class TableNaming:
         table_map = ProposedMap(table.name, table.name, table.rows_text, shared=inner)
         first_file, first_table = self._taken.setdefault(folded(table.name), (family.file, table))
         is_stamp = is_migration_stamp(table.name)
-        if is_stamp and inner and table.stamp is None:
-            return _leave_stamp(table.name)
+        if is_stamp and inner and table.stamp is None and table.rows != 0:
+            return _leave_stamp(table.name, family.files_by_stamp(table.name))
         if first_file == family.file:
             if is_stamp and inner:
                 has_key = keys_of(table.table)
@@ -171,9 +171,21 @@ class TableNaming:
         return f"{first} shares {common} of {counted(smaller, 'table')} with it." if 2 * common < smaller else ""
 
 
-def _leave_stamp(table: str) -> ProposedLeave:
-    """Leave bookkeeping behind that differs between the files of a pattern."""
-    reason = f"{table} is bookkeeping, of which each file has other rows"
+def _leave_stamp(table: str, groups: Sequence[Sequence[str]]) -> ProposedLeave:
+    """Leave bookkeeping behind that differs between the files of a pattern.
+
+    Args:
+        table: Name of the table.
+        groups: Files with equal rows, the largest group first.
+    """
+    alike, *rest = groups
+    others = [file for files in rest for file in files]
+    fact = "each file has other rows"
+    if len(alike) > 1:
+        verb = "has" if len(others) == 1 else "have"
+        fact = f"{len(alike)} files have the same rows, and {counted(len(others), 'file')} {verb} others"
+        fact = f"{fact} ({list_names(others)})"
+    reason = f"{table} is bookkeeping, of which {fact}"
     return ProposedLeave(table, reason, (f"{reason}. It is left out. Move it, or confirm the reason.",))
 
 
