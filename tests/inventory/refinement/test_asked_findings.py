@@ -45,13 +45,17 @@ def test_finding_about_the_target_is_a_decision(tmp_path: Path) -> None:
 
 
 def test_findings_of_one_kind_are_one_decision(tmp_path: Path) -> None:
-    """It names the first table of the source, and counts the others."""
-    readings = READINGS.format("reading") + READINGS.format("alarm").replace("sensor_id", "origin_sensor_id")
+    """It states the first, and names the columns of the others up to a limit."""
+    names = [f"alarm{number}" for number in range(14)]
+    readings = READINGS.format("reading") + "".join(
+        READINGS.format(name).replace("sensor_id", f"{name}_sensor_id") for name in names
+    )
     refined = proposal_of(tmp_path, main=SENSORS.format("x"), station=SENSORS.format("y"), log=readings)
 
     [question] = [text for source in refined.proposal.sources for text in source.decide]
-    assert len(refined.findings) == 2
-    assert "1 more of this kind" in question
+    named = [name for name in names if f"{name}.{name}_sensor_id" in question]
+    assert (len(refined.findings), named) == (15, names[:12])
+    assert "and 2 more" in question
 
 
 def test_column_is_asked_about_once(tmp_path: Path) -> None:

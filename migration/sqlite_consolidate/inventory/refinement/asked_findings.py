@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.findings import list_findings, merge_findings
+from sqlite_consolidate.findings import merge_findings
+from sqlite_consolidate.text import list_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,9 @@ ASKED = frozenset({"default-refers", "id-unfollowed", "parents-found", "refers-n
 
 All others are stated for review.
 """
+
+
+_MOST_PLACES = 12
 
 
 def ask_about_findings(proposal: Proposal, findings: Iterable[Finding]) -> Proposal:
@@ -63,6 +67,19 @@ def _tables_of_subjects(source: ProposedSource) -> dict[str, ProposedMap]:
 
 
 def _questions(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield the first finding of each kind, with the number of further ones."""
-    for item in list_findings(merge_findings(findings), "attention", 0):
-        yield f"{item.sentence} [{item.finding.id}]"
+    """Yield the first finding of each kind, with the columns of further ones."""
+    by_id: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        by_id[finding.id].append(finding)
+    for id, known in by_id.items():
+        first = known[0]
+        places = dict.fromkeys(_place(each) for each in known if each.text != first.text)
+        others = [place for place in places if place != _place(first)]
+        also = f" Decide the same about {list_names(others, _MOST_PLACES)}." if others else ""
+        yield f"{merge_findings(each for each in known if each.text == first.text)[0].sentence}{also} [{id}]"
+
+
+def _place(finding: Finding) -> str:
+    """Return the table of a finding, with its column if it is about one."""
+    table = finding.subject.rpartition(":")[2]
+    return f"{table}.{finding.column}" if finding.column else table

@@ -166,7 +166,9 @@ def _keys_of_others(
                 f"will get a new number in {key}, the key of {name}, which is named like a reference to {other}. If it"
                 f" is one, add {way} to the table {name}."
             )
-            yield Finding.of("id-unfollowed", mapping.subject, text, count=databases.rows(mapping), noun="row")
+            yield Finding.of(
+                "id-unfollowed", mapping.subject, text, count=databases.rows(mapping), noun="row", column=key
+            )
 
 
 def _references_of_others(
@@ -217,4 +219,4 @@ def _texts(databases: InspectedDatabases, mapping: TableMapping) -> Iterator[Fin
                     f"of a table with new numbers will keep JSON or a list of numbers in column {name}. Ids in these"
                     f" texts stay."
                 )
-                yield Finding.of("id-unfollowed", mapping.subject, text, count=count, noun="row")
+                yield Finding.of("id-unfollowed", mapping.subject, text, count=count, noun="row", column=name)
