@@ -196,8 +196,8 @@ class ReadWorker(ReadProcess):
 
         Raises:
             sqlite3.Error: The task raised it, the run is interrupted, or its deadline has passed.
-            ProblemError: The second process exited without a result (``reader-ended``), or did not finish in time
-                (``reader-late``).
+            ProblemError: The second process exited without a result (``reader-ended``), did not finish in time
+                (``reader-late``), or could not use the setup of the plan (``bad-setup``).
         """
         output = self.output()
         try:
@@ -212,6 +212,8 @@ class ReadWorker(ReadProcess):
                     "Check whether memory ran out or the operator ended the process, and run again.",
                 )
             ) from None
+        if "problems" in answer:
+            raise ProblemError(*(Problem(*texts, criterion=criterion) for *texts, criterion in answer["problems"]))
         if "error" in answer:
             raise error_with_code(answer["error"], answer["code"])
         return answer["result"]

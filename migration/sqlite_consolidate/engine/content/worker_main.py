@@ -1,6 +1,7 @@
 """Run one read-only task as the main program of a second process.
 
-It writes its result as one line of JSON. See :mod:`sqlite_consolidate.engine.content.worker`.
+It writes its result as one line of JSON. What the code of an application prints goes to the standard error.
+See :mod:`sqlite_consolidate.engine.content.worker`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 from sqlite_consolidate.engine.content.contents import digest_lower_halves, load_contents
 from sqlite_consolidate.engine.content.cost import examine_database
@@ -22,6 +23,7 @@ from sqlite_consolidate.engine.sqlite.application.connection_setup import use_se
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.errors import result_code
 from sqlite_consolidate.engine.sqlite.integrity import check_integrity
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,17 +37,33 @@ _POLL_SECONDS = 0.01
 def main() -> None:
     """Run the task that the command line names."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent process, which then ends this one
+    answers = _take_standard_output()
     messages: SimpleQueue[str | None] = SimpleQueue()
     threading.Thread(target=_watch_input, args=(messages,), daemon=True).start()
     name, path, *more = sys.argv[1:]
     try:
         use_setup_of_parent()
-        answer = {"result": _tasks(messages)[name](Path(path), *more)}
+        answer: dict[str, Any] = {"result": _tasks(messages)[name](Path(path), *more)}
     except sqlite3.Error as error:
         answer = {"error": str(error), "code": result_code(error)}
-    sys.stdout.write(json.dumps(answer))
-    sys.stdout.flush()
+    except ProblemError as error:
+        answer = {
+            "problems": [(each.id, each.subject, each.what, each.hint, each.criterion) for each in error.problems]
+        }
+    answers.write(json.dumps(answer))
+    answers.flush()
     os._exit(0)  # the watching thread cannot be ended otherwise
+
+
+def _take_standard_output() -> TextIO:
+    """Return the standard output, and replace it by the standard error.
+
+    The code of an application may print, and only an answer must reach the parent process.
+    """
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # also for code that is not Python
+    sys.stdout = sys.stderr
+    return answers
 
 
 def _watch_input(messages: SimpleQueue[str | None]) -> None:

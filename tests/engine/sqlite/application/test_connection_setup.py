@@ -99,6 +99,43 @@ def test_second_process_is_prepared(tmp_path: Path) -> None:
             assert worker.result() == []
 
 
+def test_output_of_the_code_is_no_answer(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What it prints in the second process goes to the standard error."""
+    code = """
+        import os, sys
+
+        def register(db):
+            if "worker_main" in sys.argv[0]:
+                print("printed")
+                os.write(1, b"written")
+    """
+    open_new(tmp_path / "a.db").close()
+    with prepared(tmp_path, code), ReadWorker("integrity", tmp_path / "a.db") as worker:
+        assert worker.result() == []
+
+    output = capfd.readouterr()
+    assert output.out == ""
+    assert all(text in output.err for text in ("printed", "written"))
+
+
+def test_code_may_fail_in_the_second_process_only(tmp_path: Path) -> None:
+    """The problem is that of the code, not of the process."""
+    code = """
+        import sys
+
+        def register(db):
+            if "worker_main" in sys.argv[0]:
+                raise KeyError("x")
+    """
+    open_new(tmp_path / "a.db").close()
+    with prepared(tmp_path, code), ReadWorker("integrity", tmp_path / "a.db") as worker:
+        with pytest.raises(ProblemError) as caught:
+            worker.result()
+
+    (problem,) = caught.value.problems
+    assert (problem.id, problem.subject, problem.criterion) == ("bad-setup", "setup.py", "sources-readable")
+
+
 def test_settings_of_a_connection_come_last(tmp_path: Path) -> None:
     """The function gets no connection, so it cannot change them."""
     code = """
