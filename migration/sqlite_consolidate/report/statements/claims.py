@@ -334,10 +334,10 @@ CLAIMS = (
     Claim("next", _T, None, "mode", "The next step is this command:",
           condition=lambda facts: facts.ending.tone == "good", has_command=True),
     Claim("effort-and-risk", _T, _REHEARSED, "findings",
-          "Effort and risk of the migration are {effort_and_risk}.", section="notes"),
+          "Effort and risk of the migration: {effort_and_risk}.", section="notes"),
     Claim("time-expected", _T, _REHEARSED, "stages",
           "Expect it to take about {migration_time}, as its stages did on the copies.", section="stages"),
-    Claim("grade", _T, (Ending.FOUND,), "inventory", "Effort and risk of a migration by this plan are {grade}.",
+    Claim("grade", _T, (Ending.FOUND,), "inventory", "Effort and risk of a migration by this plan: {grade}.",
           section="inventory", condition=lambda facts: bool(facts.effort)),
     Claim("time-foreseen", _T, (Ending.FOUND,), "inventory",
           "Copying and comparing {rehearsed_tables} took about {rehearsed_time} on copies. A migration also changes "

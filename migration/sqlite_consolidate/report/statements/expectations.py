@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.report.formatting import count_of
-from sqlite_consolidate.text import join_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,8 +15,8 @@ if TYPE_CHECKING:
 
 _MINUTES = 120  # seconds from which a time is given in minutes
 _MEDIUM = 2  # most reasons of a medium risk
-_SCALE = "on the scale of low, medium and high"
-_NO_SMOKE_TEST = "a plan without smoke tests"
+_SCALE = "(of low, medium and high)"
+_NO_SMOKE_TEST = "no smoke test"
 
 
 def migration_seconds(record: Record) -> float:
@@ -50,7 +49,7 @@ def grade_of_rehearsal(record: Record, *, references: int, unmoved: int, finding
         f"{count_of(findings, 'kind')} of findings to judge": findings,
         _NO_SMOKE_TEST: not smoke,
     }
-    return _grade(reasons, "no key and no code changes, every row moves, and no finding asks for a judgement")
+    return _grade(reasons, "No key and no code changes, every row moves, and no finding asks for a judgement")
 
 
 def grade_of_inventory(inventory: Mapping[str, Any]) -> str:
@@ -67,17 +66,17 @@ def grade_of_inventory(inventory: Mapping[str, Any]) -> str:
         f"new names for {count_of(names, 'table')}": names,
         f"{count_of(references, 'place')} in the code to change": references,
         _NO_SMOKE_TEST: not effort["smoke_tests"],
-        "a plan that was not rehearsed": effort["seconds"] is None and not objections,
+        "no rehearsal": effort["seconds"] is None and not objections,
     }
-    return _grade(reasons, "no key, name or code changes, and there is nothing to decide")
+    return _grade(reasons, "No key, name or code changes, and there is nothing to decide")
 
 
 def _grade(reasons: Mapping[str, int], otherwise: str) -> str:
-    """Return a grade with its reasons.
+    """Return a grade with its reasons, each in a sentence of its own.
 
     It is low without a reason, medium with one or two, and high with more.
     """
     known = [reason for reason, holds in reasons.items() if holds]
     if not known:
-        return f"low {_SCALE}, because {otherwise}"
-    return f"{'medium' if len(known) <= _MEDIUM else 'high'} {_SCALE}, because of {join_names(known)}"
+        return f"low {_SCALE}. {otherwise}"
+    return f"{'medium' if len(known) <= _MEDIUM else 'high'} {_SCALE}. Reasons: {', '.join(known)}"
