@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.content.worker import DumpLoads
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.stages import BACKUP, TRANSFER, VERIFY
 from sqlite_consolidate.engine.run.verdict import exit_code
+from sqlite_consolidate.engine.verbs import write_backup_set
 from sqlite_consolidate.observation import Outcome
 from tests.support.workspaces.two_sources import a_run, build_two_sources, consolidate, execute, reach
 
@@ -109,3 +110,32 @@ def test_dump_is_refused_when_its_load_was_killed(root: Path) -> None:
     assert unmet == ["dump-reloads"]
     assert "reader-ended" in run.log.results["dump-reloads"].text
     assert exit_code(run.log, has_acted=True) is ExitCode.FAILED
+
+
+@pytest.mark.parametrize("in_second_process", [True, False])
+def test_folder_named_like_a_scratch_file_is_kept(
+    root: Path, monkeypatch: pytest.MonkeyPatch, *, in_second_process: bool
+) -> None:
+    """The problem names the folder, and all is rolled back."""
+    if not in_second_process:
+        monkeypatch.setattr(copies, "PARALLEL_MIN_BYTES", 1 << 30)
+    run = a_run(root)
+    folder = run.folder / "databases/tasks.sql.reloaded"
+    monkeypatch.setattr(write_backup_set, "create_backup_set", lambda path: create_with(path, folder))
+    reach(run, TRANSFER)
+
+    run.perform(VERIFY)
+    result = run.check("dump-reloads")
+    run.end()
+
+    assert (result.outcome, "tasks.sql.reloaded" in result.text) == (Outcome.NOT_EXAMINED, True)
+    assert "[scratch-taken]" in result.text
+    assert run.log.rolled_back is not None
+    assert run.log.rolled_back.complete
+    assert folder.is_dir()
+
+
+def create_with(backup_set: Path, folder: Path) -> None:
+    """Create a backup set with another folder in it."""
+    copies.create_backup_set(backup_set)
+    folder.mkdir(0o700)

@@ -255,10 +255,11 @@ def copy_code(root: Path, files: list[str], folder: Path) -> tuple[CodeCopy, ...
 def remove_unfinished_copies(folder: Path) -> None:
     """Remove the temporary files that a killed run has left in a backup set.
 
-    No source name can make a copy look like one of them, because the names of copies end in ``.db`` and ``.sql``.
+    No source name can make a copy look like one of them, because the names of copies end in ``.db`` and ``.sql``. A
+    folder is none, whatever its name.
     """
     for path in (folder / "databases").iterdir():
-        if _UNFINISHED.search(path.name):
+        if _UNFINISHED.search(path.name) and (path.is_symlink() or not path.is_dir()):
             path.unlink()
 
 

@@ -26,6 +26,7 @@ from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincre
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
 from sqlite_consolidate.engine.sqlite.sidecars import WAL, content_files, file_states, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import quoted
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -221,12 +222,18 @@ def load_contents(dump: Path, limits: Limits | None = None, *, lines: Iterable[s
 
     Raises:
         sqlite3.Error: SQLite cannot load the dump.
+        ProblemError: The scratch database would have the name of another file (``scratch-taken``).
     """
     if lines is None:
         with dump.open(encoding="utf-8", errors="surrogateescape", newline="\n") as text:
             return load_contents(dump, limits, lines=text)
     scratch = dump.with_name(dump.name + ".reloaded")
-    con = open_new(scratch, limits)
+    try:
+        con = open_new(scratch, limits)
+    except FileExistsError as error:
+        fact = f"exists in {dump.parent}, and {dump.name} would be loaded into a scratch database of this name."
+        hint = "Find out which program has made it, move it away, and run again."
+        raise ProblemError(Problem("scratch-taken", scratch.name, fact, hint)) from error
     try:
         con.execute("PRAGMA synchronous=OFF")
         con.execute("PRAGMA journal_mode=OFF").fetchone()

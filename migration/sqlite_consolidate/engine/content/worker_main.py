@@ -101,7 +101,7 @@ def _load_dumps(dump: Path, messages: SimpleQueue[str | None]) -> dict[str, str]
         dump = Path(following)
         try:
             digests[str(dump)] = load_contents(dump, lines=_growing_lines(dump, messages)).digest
-        except (sqlite3.Error, OSError, UnicodeDecodeError):
+        except (sqlite3.Error, OSError, UnicodeDecodeError, ProblemError):
             digests[str(dump)] = ""
         while (following := messages.get()) == "":  # the load has failed before the end of its dump
             pass
