@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
     from tests.support.benchmark.workloads import Workload
 
-_WRITTEN = 3
-"""A run writes at most three times its databases: into the backup set, the target, and the space for a rollback."""
+_WRITTEN = 5
+"""A run writes at most five times its databases.
+
+They go into the backup set, the dumps, the databases loaded from them, the target, and the space for a rollback.
+"""
 
 REPOSITORY = Path(sqlite_consolidate.__file__).parents[2]
 
@@ -112,17 +115,9 @@ class Pairs:
         newest = max((self.folder / "reports").glob("*/evidence.json"))
         self.benchmark.stages = costs_of(newest)
 
-    def ours(self, verb: str, built: Path, *, in_used_memory: bool = False) -> Measured:
-        """Run a verb on a copy of a workspace, as a user would.
-
-        Args:
-            verb: The verb.
-            built: The workspace.
-            in_used_memory: Whether the memory that the run needs for its files has been in use before.
-        """
+    def ours(self, verb: str, built: Path) -> Measured:
+        """Run a verb on a copy of a workspace, as a user would."""
         with _Copy(built, self.folder / "workspace") as root:
-            if in_used_memory:
-                touch_memory(_WRITTEN * sum(file.stat().st_size for file in root.iterdir()))
             options = [f"--workspace={root}", f"--reports={self.folder / 'reports'}", "-p", "no:cacheprovider"]
             # Other plugins that are installed here are no part of the tool.
             options += ["-p", "no:hypothesispytest", "-p", "no:xdist"]
@@ -139,13 +134,15 @@ class Pairs:
 
 
 class _Copy:
-    """Lend a copy of a workspace for one run."""
+    """Lend a copy of a workspace for one run, after memory for its files was in use once."""
 
     def __init__(self, built: Path, root: Path) -> None:
         self._built, self._root = built, root
 
     def __enter__(self) -> Path:
-        return Path(shutil.copytree(self._built, self._root))
+        shutil.copytree(self._built, self._root)
+        touch_memory(_WRITTEN * sum(file.stat().st_size for file in self._root.rglob("*") if file.is_file()))
+        return self._root
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._root)
