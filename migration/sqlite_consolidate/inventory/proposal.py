@@ -71,6 +71,7 @@ class ProposedMap:
         keys: ``keep`` where it keeps its keys in a source with new ones; else empty.
         rowids: ``renumber`` where its rows have no key but their rowids, which others have as well; else empty.
         match: Columns by which its rows are the same as those of another file; else none.
+        is_single: True if it and the table with which it is merged have one row, under a key that a program states.
         is_stamp: True for a table of migrations that is kept apart, which has a decision for itself.
         is_index: True for a search index that is moved as a declaration and rebuilt.
         stores_rows: True for a search index that could be copied as well, because it stores its rows.
@@ -101,6 +102,7 @@ class ProposedMap:
     keys: str = ""
     rowids: str = ""
     match: tuple[str, ...] = ()
+    is_single: bool = False
     is_stamp: bool = False
     is_index: bool = False
     stores_rows: bool = False

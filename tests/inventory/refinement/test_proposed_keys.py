@@ -282,3 +282,27 @@ def test_rows_of_other_bytes_are_not_counted_as_identical(tmp_path: Path, declar
 
     (table,) = refined.proposal.sources[0].maps
     assert (table.common, table.identical) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("key", "further", "target", "into"),
+    [
+        ("smallint PRIMARY KEY", "", CUSTOMERS, ["customers", "shop_state"]),
+        ("smallint PRIMARY KEY", "", "", ["shop_state"]),
+        ("INTEGER PRIMARY KEY", "", CUSTOMERS, ["customers", "state"]),
+        ("smallint PRIMARY KEY", "INSERT INTO state VALUES (2, 'more');", CUSTOMERS, ["customers", "state"]),
+    ],
+)
+def test_single_row_of_a_program_keeps_its_key(
+    tmp_path: Path, key: str, further: str, target: str, into: list[str]
+) -> None:
+    """It is the state of a program, which reads the row under that key."""
+    state = f"CREATE TABLE state(ident {key}, at);" + further + target
+    rows = "INSERT INTO state VALUES (1, '{0}');"
+    rows += "INSERT INTO customers VALUES (1, '{0}a'), (2, '{0}b');" if target else ""
+
+    refined = proposal_of(tmp_path, app=state + rows.format("x"), shop=state + rows.format("y"))
+
+    [source] = refined.proposal.sources
+    assert sorted(each.into for each in source.maps) == into
+    assert (refined.objections, len(source.decide)) == ((), "shop_state" in into)

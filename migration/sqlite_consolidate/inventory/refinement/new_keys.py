@@ -148,7 +148,8 @@ def give_new_keys(source: ProposedSource, refused: Mapping[str, Problem]) -> Pro
         source: A source.
         refused: Name of each of its tables whose keys collide, to the problem.
     """
-    colliding = [each for each in source.maps if each.name in refused and each.shared and each.collision]
+    merged = [each for each in source.maps if each.name in refused and each.shared and each.collision]
+    colliding = [each for each in merged if not is_state(each)]
     if source.keys or source.obstacle or not any(each.has_integer_key for each in colliding):
         return None
     if _are_versions(colliding):
@@ -158,10 +159,20 @@ def give_new_keys(source: ProposedSource, refused: Mapping[str, Problem]) -> Pro
     while changing := {name for name in identical if parents[name] - identical - {name}}:
         identical -= changing
     maps = tuple(
-        replace(each, keys="keep") if each.key_of else _with_new_keys(each, is_kept=folded(each.name) in identical)
+        replace(each, keys="keep")
+        if each.key_of or is_state(each)
+        else _with_new_keys(each, is_kept=folded(each.name) in identical)
         for each in source.maps
     )
     return replace(source, keys="renumber", maps=maps)
+
+
+def is_state(table_map: ProposedMap) -> bool:
+    """Return whether the only row of a table is the state of a program.
+
+    The program reads it under the key that it states, and no other row refers to it.
+    """
+    return table_map.is_single and not table_map.related
 
 
 def _are_versions(maps: Iterable[ProposedMap]) -> bool:

@@ -17,6 +17,7 @@ from sqlite_consolidate.inventory.refinement.new_keys import (
     follow_rowids,
     following_rowids,
     give_new_keys,
+    is_state,
     renew_unfollowed,
     withdraw_new_keys,
 )
@@ -298,6 +299,8 @@ def _corrected_map(
     reason = f"{problem.subject}: {problem.what}"
     if table_map.collision and problem.criterion not in _FIXED_BY_KEEPING_APART:
         reason = f"{table_map.collision} Not all of these rows are identical."
+        if is_state(table_map):
+            reason = f"{table_map.name} has one row in each file, under a key that the program states. They differ."
     return keep_separate(table_map, source.name, source.obstacle or reason, source.files)
 
 

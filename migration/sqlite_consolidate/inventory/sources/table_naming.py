@@ -90,9 +90,10 @@ class TableNaming:
             table_map = replace(table_map, on_conflict="skip-identical")
         elif difference := self._difference_of_programs(first_file, family.file):
             return _separate(table_map, source, difference)
+        is_single = not inner and table.rows == first_table.rows == 1 and not table.table.alias
         shared = self._shared.setdefault(folded(table.name), [first_file])
         shared.append(family.file)
-        return replace(table_map, shared=(*shared[:-1], *inner))
+        return replace(table_map, shared=(*shared[:-1], *inner), is_single=is_single)
 
     def name_empty_table(self, family: Family, table: CountedTable) -> ProposedMap | ProposedLeave:
         """Return the mapping of a table without rows.
