@@ -51,7 +51,16 @@ def test_number_of_a_relation_is_a_finding(bench: Bench, column: str) -> None:
     assert 'to = "staff.id"' in finding.text
 
 
-@pytest.mark.parametrize("column", ["rating", "display_order", "is_owner", "members", *thorough(*AMOUNTS.split())])
+@pytest.mark.parametrize(
+    "column",
+    [
+        "rating",
+        "sorted_by",
+        "is_owner",
+        "members",
+        *thorough("display_order", "group_by", "divided_by", *AMOUNTS.split()),
+    ],
+)
 def test_amount_with_numbers_of_keys_is_no_finding(bench: Bench, column: str) -> None:
     """A few numbers from 1 on are keys of each table by chance."""
     assert unfollowed(bench, FEW, f"{column} INT", [1, 5, 3, 1]) == []
@@ -82,6 +91,7 @@ def test_relation_needs_mostly_keys(bench: Bench, keys: Iterable[int], numbers: 
         (SPREAD, "station INT", [*SPREAD[:3], "'x'"], 0),
         (SPREAD, "station TEXT", SPREAD[:3], 0),
         (SPREAD, "year INT", SPREAD[:3], 0),
+        (SPREAD, "grouped_by INT", SPREAD[:3], 1),
         (SPREAD, "station INT", [3], 0),
         (TEN, "station INT", [10, 30, 50], 0),
         (FEW, "station INT", FEW, 0),
@@ -96,7 +106,7 @@ def test_numbers_alone_are_a_finding_unless_by_chance(
     """They are few of all numbers, or as many as the keys, and repeated."""
     findings = unfollowed(bench, keys, column, numbers)
 
-    assert [each.column for each in findings] == ["station"] * expected
+    assert [each.column for each in findings] == [column.split(maxsplit=1)[0]] * expected
 
 
 def test_stated_relation_is_no_finding(bench: Bench) -> None:

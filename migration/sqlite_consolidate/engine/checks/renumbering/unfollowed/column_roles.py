@@ -41,6 +41,10 @@ _SWITCHES = """
     allow allowed auto disable disabled enable enabled hidden hide notify per require required show timeout
     interval use visible
 """
+_ARRANGES = """
+    aggregate aggregated divide divided filter filtered group grouped increment incremented index indexed multiplied
+    multiply order partition partitioned rank ranked scale scaled sort sorted split
+"""
 _TYPE_WORDS = frozenset({"class", "entity", "kind", "model", "table", "type"})
 _STARTS_OF_AMOUNTS = frozenset({"has", "is", "max", "min", "n", "num", "number", "sort", "total"})
 _SHOWS = frozenset({"display", "list", "menu", "play", "print", "reading", "render", "show", "sort", "tab", "view"})
@@ -65,6 +69,7 @@ def _last_words(names: str) -> frozenset[str]:
 _RELATION_WORDS, _ROLE_WORDS, _ROW_WORDS = map(_last_words, (_RELATIONS, _ROLES, _ANY_ROWS))
 _NO_PERSON_WORDS = (_RELATION_WORDS - {"by"}) | _last_words(_EQUALS)
 _AMOUNT_WORDS, _SWITCH_WORDS = _last_words(_AMOUNTS + _NO_PERSONS), frozenset(_SWITCHES.split())
+_ARRANGE_WORDS = frozenset(_ARRANGES.split())
 
 
 def starts_like_an_amount(words: list[str]) -> bool:
@@ -79,12 +84,15 @@ def starts_like_an_amount(words: list[str]) -> bool:
 def is_role(column: str) -> bool:
     """Return whether a column is named like a relation to a row.
 
-    ``written_by``, ``owner``, ``author_id`` and ``uid`` are. ``page_from`` is not, and ``members`` is a number of them.
+    ``written_by``, ``owner``, ``author_id`` and ``uid`` are. ``page_from`` and ``sorted_by`` are not, and ``members``
+    is a number of them.
     """
     words = words_of_name(column)
     *starts, last = _without_id(words)
     is_id = last != words[-1]
     if last in _AMOUNT_WORDS or starts_like_an_amount(words):
+        return False
+    if last == "by" and starts and starts[-1] in _ARRANGE_WORDS:
         return False
     if last in _RELATION_WORDS:
         return is_id or not starts or starts[0] not in _AMOUNT_WORDS
