@@ -228,6 +228,27 @@ def test_killed_reader_process_is_reported(root: Path) -> None:
     assert "(-9)" in problem.what
 
 
+def test_killed_load_names_the_dump_that_it_was_loading(root: Path) -> None:
+    """The dumps before it are loaded."""
+    loads, others = DumpLoads(Limits()), set(psutil.Process().children())
+    for name in ("first.sql", "second.sql", "third.sql"):
+        (root / name).write_text("BEGIN;\n")
+        loads.begin(root / name)
+        if name == "first.sql":
+            with (root / name).open("a") as out:
+                out.write("CREATE TABLE t(a);\nCOMMIT;\n")
+            loads.mark_complete()
+    (child,) = set(psutil.Process().children()) - others
+    while not (root / "second.sql.reloaded").exists():
+        assert child.is_running()
+    child.kill()
+
+    with pytest.raises(ProblemError) as raised:
+        loads.digest(root / "first.sql")
+
+    assert [(problem.id, problem.subject) for problem in raised.value.problems] == [("reader-ended", "second.sql")]
+
+
 @pytest.mark.thorough
 def test_second_process_ends_with_first(root: Path) -> None:
     """A killed run leaves no process that still reads or holds a lock."""

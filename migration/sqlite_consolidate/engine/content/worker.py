@@ -61,7 +61,7 @@ class ReadProcess:
         environment: dict[str, str] | None = None,
     ) -> None:
         self.files = list(files)
-        self._limits, self._subject = limits, subject
+        self._limits, self.subject = limits, subject
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         self._unwritten = b""
         if self._process.stdin:
@@ -153,7 +153,7 @@ class ReadProcess:
         return ProblemError(
             Problem(
                 "reader-late",
-                self._subject,
+                self.subject,
                 f"the reader process did not finish within {allowed:.0f} s, and was ended. It changed no database.",
                 "Check whether it was stopped, or whether the disk answers, and run again.",
             )
@@ -199,24 +199,43 @@ class ReadWorker(ReadProcess):
             ProblemError: The second process exited without a result (``reader-ended``), did not finish in time
                 (``reader-late``), or could not use the setup of the plan (``bad-setup``).
         """
-        output = self.output()
-        try:
-            answer = json.loads(output)
-        except ValueError:
-            code = self._process.returncode
+        return self.results()[0]
+
+    def results(self) -> list[Any]:
+        """Wait for the end of the task and return its result for each file, a JSON value.
+
+        A problem names the file that was read when it occurred.
+
+        Raises:
+            sqlite3.Error: The task raised it, the run is interrupted, or its deadline has passed.
+            ProblemError: The same as of :meth:`result`.
+        """
+        results: list[Any] = []
+        unread = b""
+        for chunk in self.chunks():
+            *lines, unread = (unread + chunk).split(b"\n")
+            results += map(_result, lines)
+            self.subject = self.files[min(len(results), len(self.files) - 1)].name
+        if self._process.returncode or len(results) < len(self.files):
             raise ProblemError(
                 Problem(
                     "reader-ended",
-                    self._subject,
-                    f"the reader process exited unexpectedly ({code}). It changed no database.",
+                    self.subject,
+                    f"the reader process exited unexpectedly ({self._process.returncode}). It changed no database.",
                     "Check whether memory ran out or the operator ended the process, and run again.",
                 )
-            ) from None
-        if "problems" in answer:
-            raise ProblemError(*(Problem(*texts, criterion=criterion) for *texts, criterion in answer["problems"]))
-        if "error" in answer:
-            raise error_with_code(answer["error"], answer["code"])
-        return answer["result"]
+            )
+        return results
+
+
+def _result(line: bytes) -> Any:
+    """Return the result that a line of the second process states, or raise its error."""
+    answer = json.loads(line)
+    if "problems" in answer:
+        raise ProblemError(*(Problem(*texts, criterion=criterion) for *texts, criterion in answer["problems"]))
+    if "error" in answer:
+        raise error_with_code(answer["error"], answer["code"])
+    return answer["result"]
 
 
 class DumpLoads:
@@ -259,7 +278,8 @@ class DumpLoads:
         if self._worker is not None:
             self._tell(None)
             try:
-                self._digests = self._worker.result()
+                dumps = map(str, self._worker.files)
+                self._digests = dict(zip(dumps, self._worker.results(), strict=True))
             finally:
                 self.close()
         return self._digests.get(str(dump), "")

@@ -1,7 +1,7 @@
 """Run one read-only task as the main program of a second process.
 
-It writes its result as one line of JSON. What the code of an application prints goes to the standard error.
-See :mod:`sqlite_consolidate.engine.content.worker`.
+It writes its result for each file as one line of JSON. What the code of an application prints goes to the standard
+error. See :mod:`sqlite_consolidate.engine.content.worker`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -43,16 +43,19 @@ def main() -> None:
     name, path, *more = sys.argv[1:]
     try:
         use_setup_of_parent()
-        answer: dict[str, Any] = {"result": _tasks(messages)[name](Path(path), *more)}
+        for result in _tasks(messages)[name](Path(path), *more):
+            _answer(answers, {"result": result})
     except sqlite3.Error as error:
-        answer = {"error": str(error), "code": result_code(error)}
+        _answer(answers, {"error": str(error), "code": result_code(error)})
     except ProblemError as error:
-        answer = {
-            "problems": [(each.id, each.subject, each.what, each.hint, each.criterion) for each in error.problems]
-        }
-    answers.write(json.dumps(answer))
-    answers.flush()
+        problems = [(each.id, each.subject, each.what, each.hint, each.criterion) for each in error.problems]
+        _answer(answers, {"problems": problems})
     os._exit(0)  # the watching thread cannot be ended otherwise
+
+
+def _answer(answers: TextIO, answer: dict[str, Any]) -> None:
+    answers.write(f"{json.dumps(answer)}\n")
+    answers.flush()
 
 
 def _take_standard_output() -> TextIO:
@@ -86,26 +89,25 @@ def _digest_lower_halves(path: Path) -> dict[str, tuple[int, int]]:
         return digest_lower_halves(con)
 
 
-def _load_dumps(dump: Path, messages: SimpleQueue[str | None]) -> dict[str, str]:
-    """Load dumps one after another, and return the content digest of each.
+def _load_dumps(dump: Path, messages: SimpleQueue[str | None]) -> Iterator[str]:
+    """Load dumps one after another, and yield the content digest of each.
 
-    It is empty if SQLite cannot load the dump. Each is loaded while it is written.
+    It is empty if the dump cannot be loaded. Each is loaded while it is written.
 
     Args:
         dump: The first dump.
         messages: The path of each further dump, an empty text when a dump is complete, and None after the last one.
     """
-    digests = {}
     following: str | None = str(dump)
     while following:
         dump = Path(following)
         try:
-            digests[str(dump)] = load_contents(dump, lines=_growing_lines(dump, messages)).digest
+            digest = load_contents(dump, lines=_growing_lines(dump, messages)).digest
         except (sqlite3.Error, OSError, UnicodeDecodeError, ProblemError):
-            digests[str(dump)] = ""
+            digest = ""
+        yield digest
         while (following := messages.get()) == "":  # the load has failed before the end of its dump
             pass
-    return digests
 
 
 def _growing_lines(path: Path, messages: SimpleQueue[str | None]) -> Iterator[str]:
@@ -127,16 +129,16 @@ def _growing_lines(path: Path, messages: SimpleQueue[str | None]) -> Iterator[st
         yield line.decode("utf-8", "surrogateescape")
 
 
-def _tasks(messages: SimpleQueue[str | None]) -> dict[str, Callable[..., object]]:
-    """Return the tasks of this process by name.
+def _tasks(messages: SimpleQueue[str | None]) -> dict[str, Callable[..., Iterable[object]]]:
+    """Return the tasks of this process by name. Each has a result for each file.
 
     Args:
         messages: The messages of the parent process.
     """
     return {
-        "examine": lambda path, until: examine_database(path, float(until)),
-        "integrity": _check_integrity,
-        "lower halves": _digest_lower_halves,
+        "examine": lambda path, until: [examine_database(path, float(until))],
+        "integrity": lambda path: [_check_integrity(path)],
+        "lower halves": lambda path: [_digest_lower_halves(path)],
         "reload": lambda dump: _load_dumps(dump, messages),
     }
 
