@@ -22,7 +22,7 @@ def unfollowed(bench: Bench, *statements: str, refers: list[Refers] | None = Non
         )
     bench.execute("b.db", *statements)
     orders = table("shop_orders", keys="renumber")
-    leave = {"d*": "they stay", "auth*": "they stay"} if CONTENT_TYPES[0] in statements else {}
+    leave = {name: "they stay" for name in ("d*", "auth*") if any(f"TABLE {name[0]}" in each for each in statements)}
     inspected = bench.survey(source("b.db", orders, table("note", refers=refers or []), leave=leave))
     assert inspected.problems == []
     return [
@@ -50,6 +50,8 @@ def unfollowed(bench: Bench, *statements: str, refers: list[Refers] | None = Non
         ("content_type, content_id INT", "'text/order', 1", 0),
         ("kind, ref INT", "'order', 1", 1),
         ("kind, target INT", "'order', 1", 1),
+        ("kind, obj INT", "'order', 1", 1),
+        ("tbl, rowid_ INT", "'order', 1", 1),
         ("ownerType, owner INT", "'order', 1", 1),
         ("kind, quantity INT", "'order', 1", 0),
         ("content_type_id INT, object_id INT", "7, 1", 1),
@@ -108,6 +110,27 @@ def test_content_type_of_django_names_its_table(bench: Bench) -> None:
     inspected = bench.survey(source("b.db", sites, "note", leave={"django_content_type": "it stays"}))
 
     assert [each.column for each in inspected.findings if each.id == "id-unfollowed"] == ["object_id"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "expected"),
+    [
+        ("what, whose INT", "('a', 'order', 1), ('b', 'person', 7)", 1),
+        ("what, whose", "('a', 'order', 1), ('b', 'person', 7), ('c', 'person', NULL)", 1),
+        ("what, whose INT", "('a', 'order', 1), ('b', 'person', 3)", 0),
+        ("what, whose INT", "('a', 'order', 1), ('b', 'order', 2)", 0),
+        ("what, whose INT", "('a', 'order', 1), ('b', 'person', 7), ('c', 'blue', 1)", 0),
+        ("what, whose INT", "('a', 'order', 1), ('b', 'person', NULL)", 0),
+        ("what, quantity INT", "('a', 'order', 1), ('b', 'person', 7)", 0),
+        ("what, whose TEXT", "('a', 'order', 1), ('b', 'person', 7)", 0),
+    ],
+)
+def test_values_tell_which_column_names_the_tables(bench: Bench, columns: str, rows: str, expected: int) -> None:
+    """Each text names a table, and each number beside it is a key of that table."""
+    people = "CREATE TABLE auth_people(id INTEGER PRIMARY KEY)", "INSERT INTO auth_people VALUES (7)"
+    findings = unfollowed(bench, *people, NOTE.format(columns), f"INSERT INTO note VALUES {rows}")
+
+    assert findings == [("b.db:note", 1, "whose")] * expected
 
 
 def test_key_beside_a_type_is_no_finding(bench: Bench) -> None:

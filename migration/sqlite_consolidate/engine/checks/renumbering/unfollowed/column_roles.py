@@ -21,7 +21,9 @@ _ROLES = """
     ref reference related relative secretary spouse student technician who whom wife
 """
 _EQUALS = "child fk original parent ref reference related relative"
-_ANY_ROWS = "content entity item key object parent pk record ref reference related resource row subject target"
+_ANY_ROWS = (
+    "content entity item key obj object parent pk record ref reference related resource row rowid subject target"
+)
 _AMOUNTS = """
     age amount angle area balance battery bit byte capacity cent charge code cost count cycle date datetime day degree
     depth discount distance duration elevation energy epoch factor fee flag floor frequency grade height hour humidity
@@ -45,7 +47,7 @@ _ARRANGES = """
     aggregate aggregated divide divided filter filtered group grouped increment incremented index indexed multiplied
     multiply order partition partitioned rank ranked scale scaled sort sorted split
 """
-_TYPE_WORDS = frozenset({"class", "entity", "kind", "model", "table", "type"})
+_TYPE_WORDS = frozenset({"class", "entity", "kind", "model", "table", "tbl", "type"})
 _STARTS_OF_AMOUNTS = frozenset({"has", "is", "max", "min", "n", "num", "number", "sort", "total"})
 _SHOWS = frozenset({"display", "list", "menu", "play", "print", "reading", "render", "show", "sort", "tab", "view"})
 _LIKE_A_PERSON = re.compile(".{2,}(?:er|or|ee)")

@@ -8,8 +8,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import ENDS_LIKE_AN_ID, may_have_types
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import INTEGER, loose_columns, texts_of
+from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import (
+    ENDS_LIKE_AN_ID,
+    is_amount,
+    may_have_types,
+)
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import INTEGER, MOSTLY, loose_columns, texts_of
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import CONTENT_TYPES, LABEL, names_table
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
     changing_keys,
@@ -22,17 +27,19 @@ from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
 
 _NAMES_A_TYPE = re.compile(
-    r"(?i:(.*_)?(type|kind|table|model|class|entity)(_id|_name)?)|.*[a-z](Type|Kind|Model|Class)"
+    r"(?i:(.*_)?(type|kind|table|tbl|model|class|entity)(_id|_name)?)|.*[a-z](Type|Kind|Model|Class)"
 )
 _KEY_END = re.compile("(?<=.)_?(id|pk|key|ref|fk)$")
 _MOST = 500  # names of tables that one column has
+_MOST_BY_VALUES = 30  # of a column that no name tells
 
 
 def typed_ids(
@@ -53,12 +60,14 @@ def typed_ids(
         followed: The references that follow.
         reported: Columns that have a finding already.
     """
-    if not renumbered or not any(_NAMES_A_TYPE.fullmatch(name) for name, _ in mapping.columns):
+    if not renumbered:
         return
     names = names_in(databases.database_of(mapping).schema)
+    by_values = dict(_columns_of_names(databases, mapping))
     for column in loose_columns(mapping, followed):
         if column not in reported and names.isdisjoint(column_ends(column)):
-            others = types_beside(mapping, column)
+            others = [*types_beside(mapping, column)]
+            others += [it for it, named in by_values.items() if _are_keys_of(databases, mapping, column, it, named)]
             yield from next(filter(None, (_findings(databases, mapping, column, it, renumbered) for it in others)), [])
 
 
@@ -71,6 +80,56 @@ def types_beside(mapping: TableMapping, column: str) -> Iterator[str]:
     for name, _ in mapping.columns if (column,) != mapping.table.primary_key else ():
         if _NAMES_A_TYPE.fullmatch(name) and name != column and (is_id or may_have_types(column, name)):
             yield name
+
+
+def _columns_of_names(
+    databases: InspectedDatabases, mapping: TableMapping
+) -> Iterator[tuple[str, dict[str, set[str]]]]:
+    """Yield each column of texts that all name tables of the database, with these tables.
+
+    One text alone may name a table by chance.
+    """
+    tables = [each.name for each in databases.database_of(mapping).schema.tables.values() if _has_a_key(each)]
+    for column, _ in mapping.columns if mapping.table.kind == "table" else ():
+        if column_affinity(mapping.table, column) in ("INTEGER", "REAL"):
+            continue
+        name = quoted(column)
+        query = f"SELECT DISTINCT {name} FROM {quoted(mapping.table_map.name)} WHERE typeof({name}) = 'text' LIMIT"
+        first = texts_of(databases, mapping, f"{query} 1")
+        if first and any(names_table(first[0], table) for table in tables):  # most columns end here, and fast
+            texts = texts_of(databases, mapping, f"{query} {_MOST_BY_VALUES + 1}")
+            named = {text: {table for table in tables if names_table(text, table)} for text in texts}
+            if 1 < len(texts) <= _MOST_BY_VALUES and all(named.values()):
+                yield column, named
+
+
+def _has_a_key(table: Table) -> bool:
+    return table.kind == "table" and table.is_readable and len(table.primary_key) == 1
+
+
+def _are_keys_of(
+    databases: InspectedDatabases, mapping: TableMapping, column: str, types: str, named: Mapping[str, set[str]]
+) -> bool:
+    """Return whether the numbers of a column are mostly keys of the named tables.
+
+    At least two names have numbers beside them.
+    """
+    schema, reader = databases.database_of(mapping).schema, databases.database_of(mapping).write_lock.reader
+    is_other = column == types or (column,) == mapping.table.primary_key or is_amount(column)
+    if is_other or column_affinity(mapping.table, column) in ("TEXT", "REAL"):
+        return False
+    number, with_numbers = quoted(column), 0
+    for text, tables in named.items():
+        rows = f"{quoted(types)} = {literal(text)} AND {INTEGER.format(number)} AND {number} > 0"
+        ends = [(table, key) for table in tables for key in schema.tables[table].primary_key]
+        known = " OR ".join(f"{number} IN (SELECT {quoted(key)} FROM {quoted(table)})" for table, key in ends)
+        keys = f"count(DISTINCT CASE WHEN {known or 0} THEN {number} END)"
+        query = f"SELECT count(DISTINCT {number}), {keys} FROM {quoted(mapping.table_map.name)} WHERE {rows}"
+        numbers, are_keys = reader.execute(query).fetchone()
+        if are_keys < MOSTLY * numbers:
+            return False
+        with_numbers += numbers > 0
+    return with_numbers > 1
 
 
 def named_tables(
