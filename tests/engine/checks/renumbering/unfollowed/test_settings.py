@@ -54,6 +54,38 @@ def test_setting_that_names_a_key_is_a_finding(bench: Bench, name: str, value: s
     assert subjects == [("b.db:pref", 1), ("c.db:pref", 1)] * expected
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("owner", "1", 1),
+        ("site.owner", "'17'", 1),
+        ("admin_user", "1", 1),
+        ("created_by", "17", 1),
+        ("reviewer", "17", 1),
+        ("reviewer", "1", 0),
+        ("owner", "18", 0),
+        ("owner", "0", 0),
+        ("sorted_by", "17", 0),
+        ("show_owner", "1", 0),
+        ("parent", "17", 0),
+    ],
+)
+def test_setting_about_a_person_is_a_finding(bench: Bench, name: str, value: str, expected: int) -> None:
+    """No word of it names the table.
+
+    A 1 is a truth value, unless a person is meant for certain.
+    """
+    create(bench)
+    for file in ("b.db", "c.db"):
+        bench.execute(file, PREF, f"INSERT INTO pref VALUES ('{name}', {value}), ('lang', 1)")
+    people = table("people", keys="renumber")
+
+    inspected = bench.survey(source("b.db", people, table("pref", into="p")), source("c.db", table("pref", into="q")))
+
+    findings = [each for each in inspected.findings if each.id == "id-unfollowed"]
+    assert [(each.subject, each.count, each.column) for each in findings] == [("b.db:pref", 1, "value")] * expected
+
+
 @pytest.mark.parametrize("name", ["editor_person_id", "editor_person"])
 @pytest.mark.parametrize(("number", "expected"), [(5, []), (1, ["a.db:pref"])])
 def test_setting_means_a_table_of_its_own_source(bench: Bench, name: str, number: int, expected: list[str]) -> None:

@@ -16,9 +16,9 @@ ENDS_LIKE_AN_ID = re.compile(r"(?i:.*_(id|pk|key|fk)|(.*_)?ref)|.*[a-z0-9]I[dD]"
 
 _RELATIONS = "by from into next of on prev previous replaces supersedes to"
 _ROLES = """
-    accountant agent artist assistant boss captain chair chairman child client coach contact expert fk friend guardian
-    guest head host husband lead nurse original parent partner patient person physician pilot president pupil recipient
-    ref reference related relative secretary spouse student technician who whom wife
+    accountant admin agent artist assistant author boss captain chair chairman child client coach contact expert fk
+    friend guardian guest head host husband lead nurse original owner parent partner patient person physician pilot
+    president pupil recipient ref reference related relative secretary spouse student technician user who whom wife
 """
 _EQUALS = "child fk original parent ref reference related relative"
 _ANY_ROWS = (
@@ -154,6 +154,20 @@ def table_of_setting(name: str, tables: Container[str]) -> str:
         if (table := "_".join(words[start:end])) in tables and (end == len(words) or _AMOUNT_WORDS.isdisjoint(others)):
             return table
     return ""
+
+
+def is_person_of_setting(name: str, number: str) -> bool:
+    """Return whether a setting is named like a person, as ``owner`` and ``admin_user`` are.
+
+    A 1 may be a truth value, unless the last word is that of a person for certain.
+
+    Args:
+        name: The name of the setting.
+        number: Its value.
+    """
+    words = words_of_text(name)
+    is_certain = words[-1] in _ROLE_WORDS or number != "1"
+    return is_certain and _SWITCH_WORDS.isdisjoint(words) and is_person("_".join(words))
 
 
 def is_amount(column: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import (
     ENDS_LIKE_AN_ID,
     is_amount,
+    is_person_of_setting,
     table_of_setting,
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
@@ -28,7 +29,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names imp
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.typed_ids import rows_of_other_types
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.text import join_first_names, join_names
+from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -179,30 +180,40 @@ def values_named_by_their_rows(
     """Yield a finding for each column of a table of settings that has ids of renumbered rows.
 
     The key of such a row is a text, which is named like a reference (``vip_customer_id``). Or it names a table
-    (``editor_person``), and the number is a key there.
+    (``editor_person``) or a person (``owner``), and the number is a key there. A person is one of the same database.
     """
     if not changing.references or mapping.table.kind != "table" or len(mapping.table.primary_key) != 1:
         return
     [key] = mapping.table.primary_key
+    own_ends = {
+        end[0].table_map.name: end
+        for ends in changing.plain.values()
+        for end in ends
+        if end[0].source.name == mapping.source.name
+    }
     for column in (name for name, _ in mapping.columns if name != key and name not in mapping.shifted):
         name, value = quoted(key), quoted(column)
         is_number = f"typeof({name}) = 'text' AND (({INTEGER.format(value)}) OR ({TEXT.format(value)}))"
         rows = f"FROM {quoted(mapping.table_map.name)} WHERE {is_number} AND {name}"
         ids = texts_of(databases, mapping, f"SELECT {name} {rows} LIKE '%id'")
-        parents = [end[0] for text in ids if (end := changing.named(text))]
+        named = [[end[0]] for text in ids if (end := changing.named(text))]
         others = f"SELECT CAST({value} AS INTEGER) || ' ' || {name} {rows} NOT LIKE '%id' LIMIT {_MOST_SETTINGS}"
         for text in texts_of(databases, mapping, others) if changing.plain else ():
             number, _, setting = text.partition(" ")
-            ends = changing.plain.get(table_of_setting(setting, changing.plain), ())
-            owner = next((parent for parent, end in ends if _is_key(databases, parent, end, number)), None)
-            parents += [owner] if owner else []
-        if parents:
+            ends = changing.plain.get(table_of_setting(setting, changing.plain), [])
+            known = [parent for parent, end in ends if _is_key(databases, parent, end, number)][:1]
+            if not ends and is_person_of_setting(setting, number):
+                known = [parent for parent, end in own_ends.values() if _is_key(databases, parent, end, number)]
+            named += [known] if known else []
+        if named:
+            parents = [parent for each in named for parent in each]
             tables = dict.fromkeys(f"{parent.table_map.name} ({parent.source.name})" for parent in parents)
             text = (
-                f"will keep the number in column {column} while the keys of {join_names([*tables])} change. The {key}"
-                f" of the row is named like a reference to it. If the number is such a key, {way_to_correct(parents)}."
+                f"will keep the number in column {column} while the keys of {join_first_names([*tables])} change. The"
+                f" {key} of the row is named like a reference to it. If the number is such a key,"
+                f" {way_to_correct(parents)}."
             )
-            yield Finding.of("id-unfollowed", mapping.subject, text, count=len(parents), noun="row", column=column)
+            yield Finding.of("id-unfollowed", mapping.subject, text, count=len(named), noun="row", column=column)
 
 
 def _is_key(databases: InspectedDatabases, parent: TableMapping, key: str, number: str) -> bool:
