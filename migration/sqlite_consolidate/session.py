@@ -25,6 +25,7 @@ from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.engine.verbs.judge import CheckRun, OriginalsRun
 from sqlite_consolidate.engine.verbs.open_request import (
     deleted_archive_findings,
+    nothing_to_undo,
     originals_request,
     refuse_deleted_set,
     refuse_unfinished_run,
@@ -298,12 +299,7 @@ def _open_in_workspace(
             findings = recover(root, plan)
         elif find_set_to_undo(root, plan) is None:
             refuse_deleted_set(root, plan)
-            reason = (
-                " ".join(finding.sentence for finding in recover(root, plan))
-                or "there is no consolidation of this plan to undo."
-            )
-            fact = f"nothing to roll back: {reason}"
-            raise ProblemError(Problem("nothing-to-undo", root.name, fact, "Name another plan: --plan FILE."))
+            raise ProblemError(nothing_to_undo(request, root, plan, recover(root, plan)))
     try:
         request = with_files(request)
     except ProblemError as refused:

@@ -189,7 +189,8 @@ def test_nothing_to_roll_back_is_said_and_leaves_nothing(workspace: Workspace) -
     ran = workspace.forked("rollback")
 
     assert ran.exit == 4
-    assert "there is no consolidation of this plan to undo" in ran.text
+    assert "[nothing-to-undo]" in ran.text
+    assert "--workspace=DIR" in ran.text
     assert workspace.files() == before
 
 

@@ -142,6 +142,11 @@ def test_verify_and_rollback_follow_a_consolidation(workspace: Workspace) -> Non
     assert (undone.accepted, undone.backup_set) == (True, made.backup_set)
     assert evidence_of(undone)["mode"] == "rollback"
     assert workspace.contents() == before
+    with pytest.raises(ProblemError) as again_undone:
+        rollback(plan, workspace.root)
+    (problem,) = again_undone.value.problems
+    assert (problem.id, made.backup_set.rpartition("/")[2] in problem.what) == ("nothing-to-undo", True)
+    assert "migrate" in problem.hint
 
 
 def test_rollback_keeps_a_changed_target(workspace: Workspace) -> None:

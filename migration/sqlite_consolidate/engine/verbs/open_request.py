@@ -107,6 +107,28 @@ def refuse_deleted_set(root: Path, plan: Plan) -> None:
         raise ProblemError(Problem("no-backup-set", name, fact, hint))
 
 
+def nothing_to_undo(request: RunRequest, root: Path, plan: Plan, recovered: list[Finding]) -> Problem:
+    """Return the problem of a rollback that finds no consolidation.
+
+    Args:
+        request: The request of the rollback.
+        root: The workspace.
+        plan: The plan.
+        recovered: The findings about interrupted runs that were rolled back now.
+    """
+    undone = [backup_set.folder for backup_set in backup_sets(root, plan) if backup_set.rolled_back]
+    if recovered:
+        reason = " ".join(finding.sentence for finding in recovered)
+    elif undone:
+        reason = f"the last consolidation of the plan {plan.name} ({undone[-1].name}) was rolled back already."
+    else:
+        reason = f"no consolidation of the plan {plan.name} was finished in this workspace."
+    hint = f"Nothing has to be done. To consolidate, run: {request.command(Mode.MIGRATE.verb)}"
+    if not recovered and not undone:
+        hint = "Name the workspace that was consolidated, and its plan: --workspace=DIR --plan=FILE."
+    return Problem("nothing-to-undo", root.name, f"nothing to roll back: {reason}", hint)
+
+
 def refuse_unfinished_run(request: RunRequest, root: Path, plan: Plan) -> None:
     """Refuse to judge a workspace while a run changes it or after a run was cut short.
 
