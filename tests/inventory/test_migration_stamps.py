@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.inventory.migration_stamps import MIGRATION_STAMPS
+from sqlite_consolidate.engine.checks.merged_files.migration_stamps import MIGRATION_STAMPS
 from tests.support.thorough import thorough
 from tests.support.workspaces.inventory_folder import proposal_of
 

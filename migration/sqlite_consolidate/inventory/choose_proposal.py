@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.merged_files.migration_stamps import MIGRATION_STAMPS
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.migration_stamps import MIGRATION_STAMPS
 from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refinement.refine import refine_proposal
 from sqlite_consolidate.inventory.sources.families import find_families
@@ -55,7 +55,8 @@ def choose_proposal(
     Raises:
         ProblemError: A database is locked or busy.
     """
-    refined = refine_proposal(inventory.root, proposal, on_progress)
+    uses = {entry.file: entry.mentions for entry in inventory.entries}
+    refined = refine_proposal(inventory.root, proposal, on_progress, uses)
     kinds = [kind for kind in find_families(inventory.root, inventory.entries, "") if len(kind.files) > 1]
     questions = {
         file: _question(_QUESTION, tables)
@@ -65,7 +66,7 @@ def choose_proposal(
     }
     other = propose_plan(inventory, stated, questions) if questions else None
     if other is not None and any(source.constants for source in other.sources):
-        apart = refine_proposal(inventory.root, other, on_progress)
+        apart = refine_proposal(inventory.root, other, on_progress, uses)
         is_better = not apart.objections and not apart.unrehearsed_reason
         told_apart = [source for source in apart.proposal.sources if source.constants]
         if is_better and told_apart and all(_is_whole(source, refined) for source in told_apart):

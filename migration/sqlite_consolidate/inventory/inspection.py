@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from sqlite_consolidate.engine.checks.merged_files.migration_stamps import read_stamp
 from sqlite_consolidate.engine.content.cost import has_linear_cost
 from sqlite_consolidate.engine.content.inspection import examine_in_worker
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_unchanging
@@ -23,7 +24,6 @@ from sqlite_consolidate.engine.sqlite.schema.dependencies import trigger_depende
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read_schema
 from sqlite_consolidate.engine.sqlite.sidecars import SHM, WAL, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.inventory.migration_stamps import read_stamp
 from sqlite_consolidate.inventory.references.column_statistics import count_values
 from sqlite_consolidate.inventory.references.written_keys import find_all_references
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from sqlite_consolidate.engine.checks.merged_files.migration_stamps import Stamp
     from sqlite_consolidate.engine.sqlite.connections import Connection
     from sqlite_consolidate.inventory.discovery import Candidate
-    from sqlite_consolidate.inventory.migration_stamps import Stamp
     from sqlite_consolidate.inventory.references.column_statistics import ColumnStatistics
     from sqlite_consolidate.inventory.references.unstated_references import UnstatedReference
 else:

@@ -9,12 +9,12 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.merged_files.migration_stamps import is_migration_stamp
 from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, distinguishing_name
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.code.proposed_code import add_code
-from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
 from sqlite_consolidate.inventory.proposal import Proposal, ProposedLeave
 from sqlite_consolidate.inventory.proposed_parts import LeftOut
 from sqlite_consolidate.inventory.references.named_files import find_unnamed_tables

@@ -11,6 +11,8 @@ from sqlite_consolidate.engine.code.remaining import (
     remaining_mentions,
     remaining_observations,
     unreferenced_findings,
+    uses_of_each,
+    uses_of_target,
 )
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
@@ -198,3 +200,14 @@ def test_secret_is_neither_quoted_nor_proposed(tmp_path: Path) -> None:
         ("store.py:1", 'A = open("sqlite://app:***@/tasks.db")'),
     ]
     assert "hunter2" not in str(observations)
+
+
+def test_places_of_the_target_name_no_old_database(tmp_path: Path) -> None:
+    """An old database with the file name of the target is named by its folder."""
+    write(tmp_path, "a.py", 'A = "main.db"\nB = "stores/main.db"\n')
+    scope = ScanScope(tmp_path, ["."], ["stores/main.db"], "main.db")
+
+    uses = uses_of_each(scope, remaining_mentions(scope, []), [])
+
+    assert [mention.line for mention in uses["stores/main.db"]] == [2]
+    assert [mention.line for mention in uses_of_target(scope, uses)["main.db"]] == [1]

@@ -104,6 +104,23 @@ def uses_of_each(scope: ScanScope, result: ScanResult, rewrites: Sequence[Rewrit
     return _uses(scope, result, rewrites, _mentions_before(scope, rewrites))
 
 
+def uses_of_target(scope: ScanScope, uses: Mapping[str, Sequence[Mention]]) -> dict[str, tuple[Mention, ...]]:
+    """Return the places in code that name the target.
+
+    A place that names an old database with the file name of the target is none of them.
+
+    Args:
+        scope: What was scanned.
+        uses: The places in code that name each old database.
+    """
+    name = posixpath.basename(scope.target)
+    alike = [mentions for file, mentions in uses.items() if posixpath.basename(file) == name]
+    others = {(mention.file, mention.line) for mentions in alike for mention in mentions}
+    of_target = find_mentions(replace(scope, databases=[scope.target], target="")).mentions
+    in_use = (mention for mention in of_target if mention.kind in KINDS_IN_USE)
+    return {scope.target: tuple(each for each in in_use if (each.file, each.line) not in others)}
+
+
 def _uses(
     scope: ScanScope, result: ScanResult, rewrites: Sequence[Rewrite], before: Sequence[Mention]
 ) -> dict[str, tuple[Mention, ...]]:

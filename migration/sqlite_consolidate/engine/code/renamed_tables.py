@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.code.remaining import uses_of_each
-from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, any_of
-from sqlite_consolidate.engine.code.scanning.scan import find_mentions, is_documentation, text_of
+from sqlite_consolidate.engine.code.scanning.old_names import any_of
+from sqlite_consolidate.engine.code.scanning.scan import is_documentation, text_of
 from sqlite_consolidate.engine.code.scanning.scanned_files import list_scanned_files
 from sqlite_consolidate.engine.code.source_files import has_only_literals, is_database
 from sqlite_consolidate.engine.code.sql_texts import tables_named_in
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from sqlite_consolidate.engine.code.rewrite import Rewrite
-    from sqlite_consolidate.engine.code.scanning.scan import ScanResult
+    from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 
 _NAME = re.compile(r"(?<![\w%*$}.-])[\w-]+\.\w+(?![\w.-])")
@@ -87,26 +85,20 @@ def find_old_table_names(
 
 
 def old_table_findings(
-    scope: ScanScope, result: ScanResult, rewrites: Sequence[Rewrite], renamed: Renamed
+    scope: ScanScope, uses: Mapping[str, Sequence[Mention]], rewrites: Sequence[Rewrite], renamed: Renamed
 ) -> list[Finding]:
     """Return a finding for each old name that the planned rewrites leave.
 
     Args:
         scope: What was scanned.
-        result: The mentions that remain after the planned rewrites.
+        uses: Each database, also the target, to the places that name it.
         rewrites: The planned rewrites.
         renamed: The tables and views that have other names in the target.
     """
-    if not any(renamed.values()):
-        return []
     opened: dict[str, set[str]] = {}
-    for database, mentions in uses_of_each(scope, result, rewrites).items():
+    for database, mentions in uses.items():
         for mention in mentions:
             opened.setdefault(mention.file, set()).add(database)
-    of_target = find_mentions(replace(scope, databases=[scope.target], target=""))
-    for mention in of_target.mentions:
-        if mention.kind in KINDS_IN_USE:
-            opened.setdefault(mention.file, set()).add(scope.target)
     places = find_old_table_names(scope, opened, renamed, {rewrite.file: rewrite.after for rewrite in rewrites})
     return [Finding.of("old-table-name", f"{place.file}:{place.line}", _text(place, scope.target)) for place in places]
 

@@ -13,11 +13,18 @@ from sqlite_consolidate.engine.backup.workspace_copy import check_room, copy_wor
 from sqlite_consolidate.engine.checks.disk_space import unwritable_findings
 from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
 from sqlite_consolidate.engine.checks.left_objects import find_unnamed_copies
+from sqlite_consolidate.engine.checks.merged_files.files_told_apart import files_told_apart
+from sqlite_consolidate.engine.checks.merged_files.merged_tables import find_merged_tables
 from sqlite_consolidate.engine.checks.open_files import find_open_databases
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.checks.renumbering.key_texts import changed_offsets
 from sqlite_consolidate.engine.code.git import archive_findings, uncommitted_findings
-from sqlite_consolidate.engine.code.remaining import remaining_mentions, unreferenced_findings
+from sqlite_consolidate.engine.code.remaining import (
+    remaining_mentions,
+    unreferenced_findings,
+    uses_of_each,
+    uses_of_target,
+)
 from sqlite_consolidate.engine.code.renamed_tables import old_table_findings
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
 from sqlite_consolidate.engine.code.scanning.scan import attention_findings
@@ -98,7 +105,14 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     scope, planned = run.scan_scope(), [*rewrites, *in_part]
     mentions = remaining_mentions(scope, planned)
     inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
-    inspected.findings += old_table_findings(scope, mentions, planned, _renamed(inspected))
+    renamed, merged = _renamed(inspected), find_merged_tables(inspected)
+    if merged or any(renamed.values()):
+        meets_target = any(plan.target in table.files for table in merged)
+        uses = uses_of_each(scope, mentions, planned)
+        if meets_target or any(renamed.values()):
+            uses |= uses_of_target(scope, uses)
+        inspected.findings += old_table_findings(scope, uses, planned, renamed)
+        inspected.findings += files_told_apart(inspected, merged, uses)
     left_out = files.left_out if files and run.is_rehearsal else {}
     return Preflight(inspected, rewrites, marks, others.unexamined, mentions, str(files or ""), left_out)
 

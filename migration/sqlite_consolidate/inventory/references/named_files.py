@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
+from sqlite_consolidate.engine.checks.merged_files.migration_stamps import is_migration_stamp
+from sqlite_consolidate.engine.checks.merged_files.telling_columns import is_time
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
 from sqlite_consolidate.inventory.references.column_statistics import MAX_ROWS
 
 if TYPE_CHECKING:
@@ -15,15 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from sqlite_consolidate.engine.sqlite.schema.objects import Column
     from sqlite_consolidate.inventory.inspection import CountedTable, Database
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
-
-_WORDS_OF_TIME = frozenset(
-    words_of_name(word)[-1] for word in ("at", "date", "datetime", "day", "month", "time", "timestamp", "ts", "year")
-)
-"""Words of times, each with the form that it has as the last word of a name."""
 
 
 def find_unnamed_tables(root: Path, files: Sequence[Database]) -> tuple[str, ...]:
@@ -78,15 +72,9 @@ def _narrowed(
             continue
         query = f"SELECT min({quoted(name)}), max({quoted(name)}) FROM main.{quoted(table)}"
         low, high = con.execute(query).fetchone()
-        if (low == high or _is_time(column)) and low is not None and not _is_between(low, high, known):
+        if (low == high or is_time(column)) and low is not None and not _is_between(low, high, known):
             kept[table, name] = [*known, (low, high)]
     return kept
-
-
-def _is_time(column: Column) -> bool:
-    """Return whether a column has a time by its name or by its type."""
-    words = {*words_of_name(column.name), *words_of_name(column.type)}
-    return not words.isdisjoint(_WORDS_OF_TIME)
 
 
 def _is_between(low: object, high: object, known: Sequence[tuple[object, object]]) -> bool:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
 
-ASKED = frozenset({"default-refers", "id-unfollowed", "parents-found", "refers-none", "rowids-changed"})
-"""Ids of findings that are a decision in the plan, because a value may mean another row after a migration by it.
+ASKED = frozenset(
+    {"default-refers", "files-told-apart", "id-unfollowed", "parents-found", "refers-none", "rowids-changed"}
+)
+"""Ids of findings that are a decision in the plan, because a value or a result may be another after a migration by it.
 
 All others are stated for review.
 """

@@ -6,6 +6,7 @@ A correction skips rows that are identical, gives a table another name, or leave
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
     from sqlite_consolidate.inventory.refinement.rehearsal import CheckedProposal
@@ -78,13 +80,31 @@ class RefinedProposal:
     findings: tuple[Finding, ...] = ()
 
     @property
+    def asked_to_tell_apart(self) -> frozenset[str]:
+        """Return the tables, folded, about which the plan asks how files are told apart."""
+        subjects = {finding.subject for finding in self.findings if finding.id == "files-told-apart"}
+        maps = ((source, each) for source in self.proposal.sources for each in source.maps)
+        return frozenset(folded(each.into) for source, each in maps if source.subjects(each.name) & subjects)
+
+    @property
     def objections(self) -> tuple[str, ...]:
         """Return a line for each reason why a migration by this plan would be refused."""
         return (*(one_line(str(problem)) for problem in self.problems), *self.failures)
 
 
-def refine_proposal(root: Path, proposal: Proposal, on_progress: Callable[[str], None]) -> RefinedProposal:
+def refine_proposal(
+    root: Path,
+    proposal: Proposal,
+    on_progress: Callable[[str], None],
+    uses: Mapping[str, Sequence[Mention]] = MappingProxyType({}),
+) -> RefinedProposal:
     """Check and rehearse the proposal, and correct it as far as possible.
+
+    Args:
+        root: The workspace.
+        proposal: The proposal.
+        on_progress: Called with the name of each step before it begins.
+        uses: Each database to the places in code and settings that name it.
 
     Raises:
         ProblemError: The plan itself has a mistake, which would be a defect of this program.
@@ -99,7 +119,7 @@ def refine_proposal(root: Path, proposal: Proposal, on_progress: Callable[[str],
     for round_number in range(1, _MAX_ROUNDS + 1):
         on_progress(f"rehearsing the proposal on copies, round {round_number}")
         result = RehearsalResult()
-        with rehearsal_of(root, proposal, on_progress) as rehearsal:
+        with rehearsal_of(root, proposal, on_progress, uses) as rehearsal:
             checked = rehearsal.check()
             corrected = _corrected(proposal, checked)
             if corrected == proposal:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.merged_files.files_told_apart import files_told_apart
+from sqlite_consolidate.engine.checks.merged_files.merged_tables import find_merged_tables
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import EXPECTED_ERRORS, failure_message
@@ -24,9 +27,10 @@ from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.inventory.proposal import Proposal
@@ -69,11 +73,22 @@ class RehearsalResult:
 
 
 @contextmanager
-def rehearsal_of(root: Path, proposal: Proposal, on_progress: Callable[[str], None]) -> Iterator[Rehearsal]:
+def rehearsal_of(
+    root: Path,
+    proposal: Proposal,
+    on_progress: Callable[[str], None],
+    uses: Mapping[str, Sequence[Mention]] = MappingProxyType({}),
+) -> Iterator[Rehearsal]:
     """Lend the rehearsal of a proposal on a private copy.
 
     It ends with the verification before COMMIT. Dumps are not made. Code, applications and logs are left to the
     rehearsal of the operator.
+
+    Args:
+        root: The workspace.
+        proposal: The proposal.
+        on_progress: Called with the name of each step before it begins.
+        uses: Each database to the places in code and settings that name it.
     """
     with scratch_folder("inventory") as folder:
         file = folder / "proposal.toml"
@@ -84,7 +99,7 @@ def rehearsal_of(root: Path, proposal: Proposal, on_progress: Callable[[str], No
         request = RunRequest(Mode.REHEARSAL, settings, plan, plan_sha256=sha256(file), plan_text=file.read_bytes())
         run = Run(request, Context(on_progress))
         try:
-            yield Rehearsal(run)
+            yield Rehearsal(run, uses)
         finally:
             run.close()
 
@@ -92,8 +107,9 @@ def rehearsal_of(root: Path, proposal: Proposal, on_progress: Callable[[str], No
 class Rehearsal:
     """Rehearse a proposal in two steps, so that a preflight with problems ends it."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, uses: Mapping[str, Sequence[Mention]]) -> None:
         self._run = run
+        self._uses = uses
 
     def check(self) -> CheckedProposal:
         """Perform the preflight and return its problems.
@@ -106,6 +122,7 @@ class Rehearsal:
         problems = inspected.problems
         if in_use := [problem for problem in problems if is_in_use_problem(problem)]:
             raise ProblemError(*in_use)
+        self._run.log.note(*files_told_apart(inspected, find_merged_tables(inspected), self._uses))
         shared = count_shared_rows(inspected, problems, self._run.limits)
         return CheckedProposal(problems, shared, inspected.target_schema.renamed_views)
 

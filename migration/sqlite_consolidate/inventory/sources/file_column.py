@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from sqlite_consolidate.engine.checks.merged_files.files_told_apart import FILE_COLUMNS
+from sqlite_consolidate.engine.checks.merged_files.migration_stamps import is_migration_stamp
 from sqlite_consolidate.engine.merge.derived.trigger_inserts import fill_column
 from sqlite_consolidate.engine.merge.views.constant_keys import reasons_by_constants
 from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
@@ -17,7 +19,6 @@ from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation, table_declarations
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, computed_keys, read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
-from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
 from sqlite_consolidate.inventory.proposal import ProposedLeave
 from sqlite_consolidate.inventory.sources.separate_tables import declare_tables
 from sqlite_consolidate.inventory.sources.table_versions import create_text
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.sources.families import Family
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
-
-_NAMES = ("file", "source_file", "original_file")
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def add_file_column(
     tables = {folded(each.name): table.table for each, table in moved if table and table.table.kind == "table"}
     names = {table.name: each.into for each, table in moved if table}
     known = {folded(column.name) for table in tables.values() for column in table.columns}
-    column = next((name for name in _NAMES if name not in known), "")
+    column = next((name for name in FILE_COLUMNS if name not in known), "")
     if source.obstacle or not column or taken & set(map(folded, names.values())):
         return None
     renumbered = {folded(each.name) for each, _ in moved if each.has_integer_key}

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.merged_files.migration_stamps import MIGRATION_STAMPS
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 from sqlite_consolidate.engine.sqlite.schema.statements import schema_statements, words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.migration_stamps import MIGRATION_STAMPS
 from sqlite_consolidate.inventory.sources.table_versions import unite_all
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from itertools import product
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.merged_files.migration_stamps import is_migration_stamp
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
 from sqlite_consolidate.inventory.sources.kinds import are_of_one_kind
 from sqlite_consolidate.text import join_first_names
 
@@ -30,7 +30,8 @@ _QUESTION = (
 def ask_about_programs(inventory: Inventory, refined: RefinedProposal) -> RefinedProposal:
     """Return the proposal with a decision about each file that may be of another program.
 
-    Files of one pattern are of one kind. A conflicted copy has a decision already.
+    Files of one pattern are of one kind. A conflicted copy has a decision already, and so has a table of which the
+    rehearsal asks how its files are told apart.
 
     Args:
         inventory: The databases and the code of the workspace.
@@ -38,16 +39,24 @@ def ask_about_programs(inventory: Inventory, refined: RefinedProposal) -> Refine
     """
     entries = {entry.file: entry for entry in inventory.entries}
     entries |= {source.file: entries[source.files[0]] for source in refined.proposal.sources if source.files}
-    sources = tuple(source if source.version else _asked(source, entries) for source in refined.proposal.sources)
+    asked = refined.asked_to_tell_apart
+    sources = tuple(source if source.version else _asked(source, entries, asked) for source in refined.proposal.sources)
     return replace(refined, proposal=replace(refined.proposal, sources=sources))
 
 
-def _asked(source: ProposedSource, entries: Mapping[str, Entry]) -> ProposedSource:
-    """Return a source with the decision about tables that it shares with another program."""
+def _asked(source: ProposedSource, entries: Mapping[str, Entry], asked: frozenset[str]) -> ProposedSource:
+    """Return a source with the decision about tables that it shares with another program.
+
+    Args:
+        source: The source.
+        entries: Each database of the workspace, by its file.
+        asked: Tables of the target, folded, about which there is a decision already.
+    """
     united: dict[str, list[str]] = {}
     for each in source.maps:
         others = [file for file in each.shared if file not in source.files]
-        if others and folded(each.into) == folded(each.name) and not is_migration_stamp(each.name):
+        is_open = not is_migration_stamp(each.name) and folded(each.into) not in asked
+        if others and folded(each.into) == folded(each.name) and is_open:
             united.setdefault(others[0], []).append(each.name)
     questions = []
     for other, tables in united.items():

@@ -44,7 +44,8 @@ _COLUMN_OF_PATTERN = (
 def note_unnamed_tables(inventory: Inventory, refined: RefinedProposal) -> RefinedProposal:
     """Return the proposal with the unnamed tables of each source, or a decision.
 
-    Those of a pattern are known already. There is a decision if sources are named after things, such as devices.
+    Those of a pattern are known already. There is a decision if sources are named after things, such as devices. A
+    table about which the rehearsal asks already is left out.
 
     Args:
         inventory: The databases of the workspace.
@@ -57,7 +58,7 @@ def note_unnamed_tables(inventory: Inventory, refined: RefinedProposal) -> Refin
         names = find_unnamed_tables(inventory.root, [databases[file] for file in group])
         unnamed |= {folded(name) for name in names if shared.get(folded(name)) == group}
     sources = tuple(
-        source
+        _without(source, refined.asked_to_tell_apart)
         if source.files
         else replace(
             source,
@@ -73,6 +74,17 @@ def note_unnamed_tables(inventory: Inventory, refined: RefinedProposal) -> Refin
         name: tuple(file for file in files if file != refined.proposal.target) for name, files in shared.items()
     }
     return replace(refined, proposal=replace(refined.proposal, sources=_asked(sources, of_sources)))
+
+
+def _without(source: ProposedSource, asked: frozenset[str]) -> ProposedSource:
+    """Return a source without some of its unnamed tables.
+
+    Args:
+        source: The source.
+        asked: Folded names of tables in the target.
+    """
+    unnamed = tuple(name for name in source.unnamed if folded(_into(source, name)) not in asked)
+    return replace(source, unnamed=unnamed)
 
 
 def _asked(sources: Sequence[ProposedSource], shared: Mapping[str, tuple[str, ...]]) -> tuple[ProposedSource, ...]:
@@ -121,12 +133,12 @@ def _are_of_things(files: Sequence[str]) -> bool:
 def _files_of_tables(refined: RefinedProposal, databases: Mapping[str, Database]) -> dict[str, tuple[str, ...]]:
     """Return each table of the target, folded, to the files of its rows.
 
-    A table is left out if a source fills a column of it, if a pattern has the finding already, or if rows of two files
-    are the same.
+    A table is left out if a source fills a column of it, if a pattern has the finding already, if the rehearsal asks
+    about it, or if rows of two files are the same.
     """
     target = databases.get(refined.proposal.target)
     files = {folded(table.name): (target.file,) for table in target.tables if table.rows} if target else {}
-    told: set[str] = set()
+    told = set(refined.asked_to_tell_apart)
     for source in refined.proposal.sources:
         for each in source.maps:
             name = folded(each.into)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.code.remaining import remaining_mentions
+from sqlite_consolidate.engine.code.remaining import remaining_mentions, uses_of_each, uses_of_target
 from sqlite_consolidate.engine.code.renamed_tables import find_old_table_names, old_table_findings
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
@@ -27,7 +27,9 @@ def places(root: Path, references: Sequence[Reference] = ()) -> list[str]:
     scope = ScanScope(root, ["."], [NOTES, BILLS], MAIN)
     rewrites, _, in_part = plan_rewrites_in_part(root, references, [])
     planned = [*rewrites, *in_part]
-    return [each.subject for each in old_table_findings(scope, remaining_mentions(scope, planned), planned, RENAMED)]
+    uses = uses_of_each(scope, remaining_mentions(scope, planned), planned)
+    uses |= uses_of_target(scope, uses)
+    return [each.subject for each in old_table_findings(scope, uses, planned, RENAMED)]
 
 
 def test_code_of_a_renamed_table_is_found(tmp_path: Path) -> None:

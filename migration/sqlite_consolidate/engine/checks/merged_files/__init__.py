@@ -1,0 +1,1 @@
+"""Find tables of the target in which rows of several files meet that nothing tells apart."""

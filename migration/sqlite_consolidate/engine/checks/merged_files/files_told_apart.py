@@ -1,0 +1,133 @@
+"""Find code that opens one file by name and reads the rows of several after a run.
+
+The rows of the files meet in one table, and no column of it distinguishes them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import closing
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.merged_files.telling_columns import may_be_told_apart
+from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.text import counted, toml_string
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlite_consolidate.engine.checks.merged_files.merged_tables import MergedTable
+    from sqlite_consolidate.engine.code.scanning.old_names import Mention
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+else:
+    from sqlite_consolidate.sqlite_library import sqlite3
+
+FILE_COLUMNS = ("file", "source_file", "original_file")
+"""Names for a column that names the file of each row, of which a table gets the first that it does not have."""
+
+_MOST_FILES = 20  # that are compared in one table
+_LONGEST_DECLARATION = 600  # letters of a statement in a sentence
+
+
+def files_told_apart(
+    databases: InspectedDatabases, tables: Sequence[MergedTable], uses: Mapping[str, Sequence[Mention]]
+) -> Iterator[Finding]:
+    """Yield a finding for each table of which code opens several files by name.
+
+    No column distinguishes the rows of these files. Code that computes the name of a file, as a loop over all files
+    does, opens none by name.
+
+    Args:
+        databases: All databases.
+        tables: The tables in which rows of several files are kept.
+        uses: Each file to the places in code and settings that name it.
+    """
+    opened = _named_places(uses)
+    for table in tables:
+        files = [file for file in table.files if file in opened]
+        if len(files) > 1 and not may_be_told_apart(databases, table.into, files[:_MOST_FILES]):
+            subject = next(each.subject for each in table.sources if each.source.file in files)
+            text = f"{_fact(files, opened, table.into.name, databases.plan.target)} {_advice(databases, table)}"
+            yield Finding.of("files-told-apart", subject, text, count=len(files))
+
+
+def _named_places(uses: Mapping[str, Sequence[Mention]]) -> dict[str, Mention]:
+    """Return each file to the first place that opens it by its name.
+
+    A name that several files can have opens none of them.
+    """
+    files = Counter(mention for mentions in uses.values() for mention in set(mentions))
+    places = {
+        file: [
+            mention
+            for mention in mentions
+            if mention.kind in KINDS_IN_USE and not mention.pattern and files[mention] == 1
+        ]
+        for file, mentions in uses.items()
+    }
+    return {file: mentions[0] for file, mentions in places.items() if mentions}
+
+
+def _fact(files: Sequence[str], opened: Mapping[str, Mention], into: str, target: str) -> str:
+    """Return which code opens which files, and what it reads after a run.
+
+    Args:
+        files: At least two files.
+        opened: Each of them to the place that opens it.
+        into: The table in which their rows meet.
+        target: The target.
+    """
+    first, second = (f"{opened[file].file}:{opened[file].line} opens {file}" for file in files[:2])
+    others = len(files) - 2
+    further = f" (code opens {counted(others, 'further file')} of this table by name)" if others else ""
+    reads = f"Each reads the rows of all of them in {into} of {target} then, and no column tells them apart."
+    return f"{first}, and {second}{further}. {reads}"
+
+
+def _advice(databases: InspectedDatabases, table: MergedTable) -> str:
+    """Return the lines with which a column names the file of each row, and the other ways."""
+    column = next((name for name in FILE_COLUMNS if table.into.column(name) is None), "")
+    constants = f"`constants = {{ {column} = {toml_string(_value(table))} }}` to each [[source]] of these rows"
+    is_new = folded(table.into.name) in databases.target_schema.created_tables
+    first = _new_table(databases, table, column) if is_new else _alteration(databases.plan.target, table, column)
+    lines = f"{first}, add {constants}, and let the code ask for its own rows" if column else "add such a column"
+    return (
+        f"If the code means the rows of its own file, {lines}, or give the tables of each file other names (`into`)."
+        " If they belong together, there is nothing to do."
+    )
+
+
+def _value(table: MergedTable) -> str:
+    """Return the value of a constant that differs between the sources of a table."""
+    sources = {mapping.source.file: mapping.source for mapping in table.sources}
+    if len({folded(PurePosixPath(file).stem) for file in table.files}) == len(table.files):
+        return "{stem}"
+    return "{file}" if any(source.is_of_pattern for source in sources.values()) else "{name}"
+
+
+def _alteration(target: str, table: MergedTable, column: str) -> str:
+    return f"run `ALTER TABLE {quoted(table.into.name)} ADD COLUMN {column} TEXT` in {target}"
+
+
+def _new_table(databases: InspectedDatabases, table: MergedTable, column: str) -> str:
+    """Return how to declare a table that the run creates with a further column."""
+    into, schema = table.into, databases.target_schema.schema
+    limits = databases.database_of(table.mappings[0]).write_lock.limits
+    triggers = (trigger for trigger in schema.triggers if folded(trigger.table) == folded(into.name))
+    further = [index.sql for index in into.indexes if index.sql] + [trigger.sql for trigger in triggers]
+    try:
+        with closing(open_memory(limits)) as con:
+            con.execute(into.sql)
+            con.execute(f"ALTER TABLE {quoted(into.name)} ADD COLUMN {column} TEXT")
+            [(sql,)] = con.execute("SELECT sql FROM sqlite_schema WHERE type = 'table'").fetchall()
+    except (sqlite3.Error, ValueError):  # such as a collation that only its application has
+        sql = ""
+    create = "; ".join([sql, *further])
+    if not sql or len(create) > _LONGEST_DECLARATION:
+        return f"declare {into.name} in a [[table]] with a further column `{column} TEXT`"
+    return f"add a [[table]] with `name = {toml_string(into.name)}` and `create = {toml_string(create)}`"
