@@ -1,4 +1,4 @@
-"""Specify which database a module names by its own path."""
+"""Specify which database a file names by the folder in which it is."""
 
 from __future__ import annotations
 
@@ -93,3 +93,48 @@ def test_source_named_like_the_target_is_replaced(tmp_path: Path, before: str, a
 
     assert problems == ()
     assert [(each.file, each.after.decode()) for each in rewrites] == [("shop/site/settings.py", base + after)]
+
+
+RAILS = "development:\n  database: {}\n"
+DEFAULTS = [
+    '<%= ENV["DB"] || "db/dev.sqlite3" %>',
+    '<%= ENV.fetch("DB") { "db/dev.sqlite3" } %>',
+    "db/dev.sqlite3",
+    "db/../db/dev.sqlite3",
+]
+
+
+@pytest.mark.parametrize("value", DEFAULTS)
+@pytest.mark.parametrize("folder", ["", "shop/"])
+def test_path_of_rails_leads_from_the_application(tmp_path: Path, folder: str, value: str) -> None:
+    """The file is in the folder config of the application."""
+    write(tmp_path, f"{folder}config/database.yml", RAILS.format(value))
+
+    assert named_by(tmp_path, ["blog/db/dev.sqlite3", "db/dev.sqlite3", "shop/db/dev.sqlite3"]) == [
+        f"{folder}db/dev.sqlite3"
+    ]
+
+
+def test_path_of_rails_to_no_database_tells_none_apart(tmp_path: Path) -> None:
+    """The application may be deployed in another folder."""
+    write(tmp_path, "shop/config/database.yml", RAILS.format("storage/dev.sqlite3"))
+
+    assert named_by(tmp_path, ["blog/dev.sqlite3", "shop/dev.sqlite3"]) == ["blog/dev.sqlite3", "shop/dev.sqlite3"]
+
+
+def test_path_of_rails_is_replaced(tmp_path: Path) -> None:
+    """Source and target have one name in two applications."""
+    for project in ("blog", "shop"):
+        write(tmp_path, f"{project}/config/database.yml", RAILS.format(DEFAULTS[0]))
+
+    [made] = propose_references(ScanScope(tmp_path, ["."], ["shop/db/dev.sqlite3"], "blog/db/dev.sqlite3"))
+
+    assert (made.file, made.understood) == ("shop/config/database.yml", True)
+    assert (made.find, made.replace) == ("db/dev.sqlite3", "../blog/db/dev.sqlite3")
+
+
+def test_embedded_ruby_computes_a_name(tmp_path: Path) -> None:
+    """Each environment of Rails has a file of its own."""
+    write(tmp_path, "shop/config/database.yml", RAILS.format("db/<%= Rails.env %>.sqlite3"))
+
+    assert named_by(tmp_path, ["shop/db/dev.sqlite3", "shop/db/dev.txt"]) == ["shop/db/dev.sqlite3"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sqlite_consolidate.engine.code.scanning.name_patterns import WORKSPACE, NamePatterns
 from sqlite_consolidate.engine.code.source_files import has_only_literals
@@ -33,6 +33,8 @@ _SEPARATOR = r"[/\\]+"
 _ELSEWHERE = re.compile(r"\b(?:https?|ftps?|wss?)://[^\s\"'`<>()]*\Z|[\w.+-]@\Z")
 _LONGEST_URL = 500
 _MOST_BRANCHES = 30  # nested groups of a regular expression
+_RAILS = "database.yml"
+_RELATIVE_PATH = re.compile(r"(?<![\w./-])[\w.-][\w./-]*")
 _BETWEEN_PIECES = b"\"'+ \t\r\n\\()"
 
 
@@ -67,6 +69,26 @@ class Mention:
     def subject(self) -> str:
         """Return the database or the pattern, as it is shown and exempted."""
         return self.pattern or self.database
+
+
+class NamedPlace(NamedTuple):
+    """Hold a place of a text that names an old database.
+
+    Attributes:
+        start: Its offset.
+        end: The offset of its end.
+        name: Name by which the database is recognised.
+        path: Path of the database, if the place states it; else empty.
+    """
+
+    start: int
+    end: int
+    name: str
+    path: str = ""
+
+    def has(self, other: NamedPlace) -> bool:
+        """Return whether another place is a part of this one."""
+        return self.start <= other.start < self.end
 
 
 class OldNames:
@@ -104,6 +126,22 @@ class OldNames:
         for match in self._pattern.finditer(text):
             if not _ELSEWHERE.search(text, max(0, match.start() - _LONGEST_URL), match.start()):
                 yield match.start(), re.sub(_SEPARATOR, "/", match.group(1))
+
+    def find_in_file(self, file: str, text: str) -> Iterator[NamedPlace]:
+        """Yield every mention in the text of a file.
+
+        A relative path in ``config/database.yml`` of Rails leads from the folder of the application.
+        """
+        folder = posixpath.dirname(file)
+        known: list[NamedPlace] = []
+        if posixpath.basename(file) == _RAILS and posixpath.basename(folder) == "config":
+            by_path = {posixpath.normpath(path): name for name, paths in self.paths.items() for path in paths}
+            for match in _RELATIVE_PATH.finditer(text):
+                path = posixpath.normpath(posixpath.join(posixpath.dirname(folder), match.group()))
+                if path in by_path:
+                    known.append(NamedPlace(match.start(), match.end(), by_path[path], path))
+        others = (NamedPlace(at, at + len(name), name) for at, name in self.find(text))
+        yield from sorted([*known, *(each for each in others if not any(it.has(each) for it in known))])
 
     def path_in(self, texts: Iterable[str], name: str) -> str:
         """Return the path of the old database that the texts name from the workspace, or nothing.

@@ -61,13 +61,13 @@ def text_mentions(file: str, text: str, kind: MentionKind, names: OldNames, envi
         environment: Text of the settings that a file of YAML has beside it.
     """
     lines = _Lines(text)
-    named = list(names.find(text))
+    named = list(names.find_in_file(file, text))
     kind_at = _kinds_at(file, text, kind if named else "documentation")
     mentions: dict[tuple[int, str, str], Mention] = {}
-    for offset, name in named:
+    for offset, _, name, path in named:
         number = lines.number(offset)
         line = lines[number]
-        mention = Mention(file, number + 1, excerpt(line, name, file), name, kind_at(offset, name))
+        mention = Mention(file, number + 1, excerpt(line, name, file), name, kind_at(offset, name), path=path)
         known = mentions.setdefault((number, "", name), mention)
         if mention.kind in KINDS_IN_USE and known.kind not in KINDS_IN_USE:
             mentions[number, "", name] = mention

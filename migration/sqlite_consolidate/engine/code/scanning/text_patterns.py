@@ -31,7 +31,8 @@ _MOST_STEPS = 5
 """Number of variables that are followed from one to the next."""
 
 # Compose takes "$$" for "$", which the shell of the container sees.
-_EXPANSION = r"\$\{\{[^{}]*\}\}|\{\{[^{}]*\}\}|\$\((?:[^()]|\([^()]*\))*\)|\$?\$\{[^{}]*\}|\$?\$\w+|\$[@*#?!$-]|`[^`]*`"
+_EXPANSION = r"<%=[^%\n]*%>|\$\{\{[^{}]*\}\}|"
+_EXPANSION += r"\{\{[^{}]*\}\}|\$\((?:[^()]|\([^()]*\))*\)|\$?\$\{[^{}]*\}|\$?\$\w+|\$[@*#?!$-]|`[^`]*`"
 _BRACES = r"\{[^{}\s]*\}"
 _SHELL_WORD = re.compile(rf"(?:{_EXPANSION}|{_BRACES}|\\.|[\w./~%+@^*?!\[\]\"'-])+")
 _COMMAND = re.compile(r"\$\(((?:[^()]|\([^()]*\))*)\)")

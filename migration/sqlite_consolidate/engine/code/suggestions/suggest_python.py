@@ -62,8 +62,8 @@ def text_changes(code: CodeFile, names: OldNames, target: str) -> list[MentionCh
     """
     text = code.text
     replacements: list[tuple[int, str, DatabasePaths, PathReplacement | None]] = []
-    for offset, name in names.find(text):
-        end, place = offset + len(name), DatabasePaths.of(name, names, target)
+    for _, end, name, path in names.find_in_file(code.file, text):
+        place = DatabasePaths((path,), target) if path else DatabasePaths.of(name, names, target)
         replacement = None if SIDECAR.match(text, end) else replace_path_end(text[:end], place)
         replacements.append((end, name, place, replacement))
     pieces = [
