@@ -25,6 +25,7 @@ _UNITE_NEW_KEYS = (
     "two by `on_conflict` beside `match`."
 )
 _LEAVE_COPY = " To leave the copy where it is, remove this [[source]]."
+_MOST_COLUMNS = 12  # that one decision names
 
 
 class ProposedRefers(NamedTuple):
@@ -314,7 +315,7 @@ def _ask_about_loose(columns: tuple[str, ...]) -> tuple[str, ...]:
     """Return the decision about columns that may refer to rows with new keys, or none."""
     if not columns:
         return ()
-    looks = f"{join_first_names(columns)} {'looks' if len(columns) == 1 else 'look'} like a reference"
+    looks = f"{join_first_names(columns, _MOST_COLUMNS)} {'looks' if len(columns) == 1 else 'look'} like a reference"
     advice = "If the numbers mean rows of this file, add a [[source.table.refers]]. Otherwise they stay."
     return (f"{looks}, and nothing states to which table. {advice}",)
 

@@ -58,6 +58,19 @@ def test_findings_of_one_kind_are_one_decision(tmp_path: Path) -> None:
     assert "and 2 more" in question
 
 
+def test_decision_about_columns_names_them_all(tmp_path: Path) -> None:
+    """Nothing states to which tables they refer."""
+    columns = [f"unit{letter}_id" for letter in "abcdef"]
+    notes = f"CREATE TABLE note(id INTEGER PRIMARY KEY, {' INTEGER, '.join(columns)} INTEGER);"
+    rows = "INSERT INTO note VALUES (1, 77, 78, 79, 80, 81, 82);"
+    refined = proposal_of(tmp_path, main=SENSORS.format("x") + notes, station=SENSORS.format("y") + notes + rows)
+
+    [source] = refined.proposal.sources
+    [question] = source.decide
+    assert source.loose == tuple(f"note.{column}" for column in columns)
+    assert [column for column in source.loose if column not in question] == []
+
+
 def test_column_is_asked_about_once(tmp_path: Path) -> None:
     """The finding states the table after which the column is named."""
     notes = "CREATE TABLE note(id INTEGER PRIMARY KEY, sensor_id INTEGER, unit_id INTEGER);"
