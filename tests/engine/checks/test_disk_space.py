@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space, disk_space_needed
@@ -15,7 +17,7 @@ from tests.support.unprivileged import common_folder, run_unprivileged
 from tests.support.workspaces.two_sources import a_run, build_two_sources, consolidate, plan_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import pytest
 
 
 def test_kept_bytes_are_at_most_the_computed_need(root: Path) -> None:
@@ -64,6 +66,22 @@ def test_a_database_that_is_only_in_the_workspace_counts(root: Path, tmp_path: P
     problems = check_disk_space(plan_of(root), tmp_path / "copy", root)
 
     assert {problem.id for problem in problems} == {"no-space"}
+
+
+def test_backups_are_measured_on_their_own_disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workspace has enough space, and they need more than is left in their folder."""
+    others = [Path(name) for name in ("/dev/shm", "/tmp", "/") if Path(name).is_dir()]
+    other = next(folder for folder in others if folder.stat().st_dev != root.stat().st_dev)
+    (root / "backups").symlink_to(other)
+    device = other.stat().st_dev
+    free = shutil.disk_usage(root)
+    full = free._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full if Path(path).stat().st_dev == device else free)
+    monkeypatch.setattr(tempfile, "tempdir", str(root))
+
+    problems = check_disk_space(plan_of(root), root, root)
+
+    assert [(problem.id, problem.subject) for problem in problems] == [("no-space", "backups")]
 
 
 def test_read_only_folder_of_code_is_a_problem() -> None:

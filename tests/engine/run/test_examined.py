@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.backup import copies
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.pipeline import failure_message
 from sqlite_consolidate.engine.run.stages import ARCHIVE, BACKUP, PREFLIGHT, SMOKE
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
     from pathlib import Path
+    from typing import TextIO
 
     from sqlite_consolidate.engine.run.criteria import Criterion
 else:
@@ -108,6 +110,35 @@ def test_full_disk_is_named_with_what_is_left(root: Path, tmp_path: Path) -> Non
     assert of_system.startswith("a.db: ")
     assert [len(re.findall(r"\d MB in ", each)) for each in (text, of_system)] == [2, 1]
     assert all(each.endswith(". [no-space]") for each in (text, of_system))
+
+
+def write_to_full_disk(_con: sqlite3.Connection, out: TextIO, _pages: object) -> None:
+    """Write a dump to the device that is always full."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, out.fileno())
+    os.close(full)
+    out.write("BEGIN;\n" * 10_000)
+
+
+@pytest.mark.parametrize(("part", "end"), [("copy", ".db.part"), ("dump", ".sql"), ("space", "reserved")])
+def test_full_disk_of_the_backups_is_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch, part: str, end: str, tmp_path: Path
+) -> None:
+    """They may be on a disk of their own."""
+
+    def fail(*_: object) -> None:
+        raise full_error(tmp_path / "full.db") if part == "copy" else OSError(errno.ENOSPC, "No space left")
+
+    failing = {"copy": (copies, "copy_pages", fail), "dump": (copies, "write_dump", write_to_full_disk)}
+    monkeypatch.setattr(*failing.get(part, (os, "posix_fallocate", fail)))
+    monkeypatch.setattr(copies, "_copy_through_sqlite", fail) if part == "copy" else None
+    run = a_run(root)
+    with pytest.raises((OSError, sqlite3.Error)) as caught:
+        reach(run, BACKUP)
+    run.end()
+
+    text = failure_message(caught.value, root)
+    assert (text.partition(": ")[0].endswith(end), "its folder" in text) == (True, True)
 
 
 def test_error_of_sqlite_names_its_file(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.page_proof.rows import PageRows
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, DumpLoads
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
+from sqlite_consolidate.engine.sqlite.errors import written_file_named
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN, SIDECARS, sidecar_path
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -119,10 +120,9 @@ def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> 
         raise ProblemError(Problem("name-twice", database.file, text, hint))
     part = final.with_name(final.name + ".part")
     database.write_lock.limits.progress.begin(database.size, "bytes", size_reader(part))
-    if is_by_pages := is_copied_by_pages(database.write_lock):
-        sha256 = copy_pages(database.write_lock, part)
-    else:
-        sha256 = _copy_through_sqlite(database, part)
+    with written_file_named(part):
+        is_by_pages = is_copied_by_pages(database.write_lock)
+        sha256 = copy_pages(database.write_lock, part) if is_by_pages else _copy_through_sqlite(database, part)
     live = database.write_lock.path.stat()
     if not is_by_pages or not is_settled(live.st_ctime_ns, database.read_from):
         _require_inspected_contents(database, part)
@@ -235,7 +235,8 @@ class _DigestedFile(FileIO):
         self.sha256 = hashlib.sha256()
 
     def write(self, data: ReadableBuffer, /) -> int:
-        written = super().write(data)
+        with written_file_named(Path(os.fsdecode(self.name))):
+            written = super().write(data)
         self.sha256.update(memoryview(data)[:written])
         return written
 

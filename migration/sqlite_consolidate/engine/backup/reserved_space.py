@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import sync_folder
+from sqlite_consolidate.engine.sqlite.errors import written_file_named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +32,9 @@ def reserve_space(folder: Path, size: int) -> None:
         return
     descriptor = os.open(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        os.posix_fallocate(descriptor, 0, size)
-        os.fsync(descriptor)
+        with written_file_named(folder / NAME):
+            os.posix_fallocate(descriptor, 0, size)
+            os.fsync(descriptor)
     except OSError as error:
         release_space(folder)
         if error.errno not in _UNSUPPORTED:

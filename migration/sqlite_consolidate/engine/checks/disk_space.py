@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,14 +78,21 @@ def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
     """
     needed = disk_space_needed(plan, live)
     temporary_folder = tempfile.gettempdir()
-    has_separate_temporary_disk = Path(temporary_folder).stat().st_dev != root.stat().st_dev
+    backups = _existing_folder(root / plan.backups)
     # A dump is loaded beside the backups; an archive is restored later, in the temporary folder. Meanwhile the space
-    # for the rollback is reserved.
-    has_scratch = plan.dump or not has_separate_temporary_disk
-    temporary_bytes = needed.rollback + (needed.scratch if has_scratch else 0)
-    problems = _check_free_space(plan.backups, root, needed.kept + temporary_bytes, needed)
-    if has_separate_temporary_disk:
-        problems += _check_free_space(temporary_folder, temporary_folder, needed.scratch, needed)
+    # for the rollback is reserved beside the backups.
+    disks: dict[int, tuple[str, Path]] = {}
+    wanted: Counter[int] = Counter()
+    for subject, folder, size in (
+        (plan.backups, backups, needed.backups + needed.dumps + needed.rollback),
+        (plan.target, root, needed.growth),
+        (temporary_folder, Path(temporary_folder), needed.scratch),
+    ):
+        disks.setdefault(folder.stat().st_dev, (subject, folder))
+        wanted[folder.stat().st_dev] += size
+    if plan.dump and Path(temporary_folder).stat().st_dev != backups.stat().st_dev:
+        wanted[backups.stat().st_dev] += needed.scratch
+    problems = [problem for disk, place in disks.items() for problem in _check_free_space(*place, wanted[disk], needed)]
     for name in _read_only_folders(plan, root):
         fact = "is read-only for the user who runs this: no permission to write there."
         problems.append(Problem("read-only", name, fact, "Give write permission and run again.", criterion="space"))
@@ -100,8 +108,9 @@ def full_disk_problem(error: BaseException, workspace: Path) -> Problem | None:
         return None
     file = file_of(error)
     folders = {"the folder for temporary files": Path(tempfile.gettempdir()), "the workspace": workspace}
-    if isinstance(error, OSError) and file:
-        folders = {"its folder": next(folder for folder in (*file.absolute().parents, workspace) if folder.is_dir())}
+    if file:
+        its_folder = {"its folder": _existing_folder(file.absolute().parent)}
+        folders = its_folder if isinstance(error, OSError) else its_folder | folders
     free = " and ".join(f"{_mb(shutil.disk_usage(folder).free)} in {name}" for name, folder in folders.items())
     subject = file.name if file else tempfile.gettempdir()
     hint = "Free some space, or set TMPDIR to a folder on a larger disk, and run again."
@@ -117,6 +126,11 @@ def unwritable_findings(plan: Plan, live: Path) -> list[Finding]:
     read_only = [file for file in files if may_exist(live / file) and not os.access(live / file, os.W_OK)]
     text = "is read-only for the user who rehearses. A migration by this user would be refused."
     return [Finding.of("read-only-here", name, text) for name in (*_read_only_folders(plan, live), *read_only)]
+
+
+def _existing_folder(folder: Path) -> Path:
+    """Return a folder, or the nearest one above it that exists."""
+    return next(each for each in (folder, *folder.parents) if each.is_dir())
 
 
 def _read_only_folders(plan: Plan, root: Path) -> list[str]:

@@ -37,6 +37,20 @@ def file_named(path: Path) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def written_file_named(path: Path) -> Iterator[None]:
+    """Let the error of a full disk in this block name the file that is written.
+
+    The system names no file of a descriptor.
+    """
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        if is_full(error) and file_of(error) is None:
+            error.filename = path  # type: ignore[union-attr] # as in an OSError
+        raise
+
+
 def file_of(error: BaseException) -> Path | None:
     """Return the file that an error is about, or None if the error does not name it."""
     name = getattr(error, "filename", None)
