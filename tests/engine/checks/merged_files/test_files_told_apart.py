@@ -153,6 +153,30 @@ def test_computed_and_ambiguous_names_open_no_file(bench: Bench) -> None:
     assert list(files_told_apart(inspected, merged, {"a.db": (named("a.db"), either), "b.db": (either,)})) == []
 
 
+def test_rows_that_are_left_behind_tell_nothing(bench: Bench) -> None:
+    """The other file has the shop of the row that does not move."""
+    sell(bench, "a.db", ", shop TEXT", ", 'a'")
+    sell(bench, "bb.db", ", shop TEXT", ", 'b'")
+    bench.execute("bb.db", "INSERT INTO sales VALUES (4, 'hat', 1.5, 'a')")
+    chosen = table("sales", keys="renumber", where="shop = 'b'", reason="those of b")
+
+    for moved, number in ((chosen, 0), (RENEWED, 1)):
+        sources = source("a.db", RENEWED), source("bb.db", moved)
+        assert len(subjects(bench, *sources, opened=("a.db", "bb.db"))) == number
+
+
+def test_first_rows_of_large_tables_are_compared(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A common value in them proves the finding, and without one nothing is claimed."""
+    for file, value in (("a.db", "a"), ("bb.db", "b")):
+        sell(bench, file, ", shop TEXT", f", '{value}'")
+        bench.execute(file, "INSERT INTO sales VALUES (4, 'hat', 1.5, 'north')")
+    sources = source("a.db", RENEWED), source("bb.db", RENEWED)
+
+    for rows, number in ((4, 1), (3, 0)):
+        monkeypatch.setattr(telling_columns, "_ROWS", rows)
+        assert len(subjects(bench, *sources, opened=("a.db", "bb.db"))) == number
+
+
 def test_unreadable_rows_raise_no_error(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether a column tells the files apart is then unknown, which is no finding."""
     sell(bench, "a.db")

@@ -59,8 +59,8 @@ class _Values:
     Attributes:
         different: The different values; None if there are too many.
         rows: Number of rows that were read.
-        low: The smallest value.
-        high: The largest value.
+        low: The smallest value of a time. None for any other column.
+        high: The largest value of a time.
     """
 
     different: frozenset[object] | None
@@ -139,14 +139,14 @@ class _Comparison:
         """Return the values of a column of the target that the first rows of a file have."""
         old = next((old for old, new in mapping.columns if folded(new) == folded(column.name)), None)
         reader = self.databases.database_of(mapping).write_lock.reader
-        value = quoted(old) if old is not None else f"({mapping.constants[column.name]})"
-        rows = f"(SELECT {value} AS v FROM main.{quoted(mapping.source_table.name)} LIMIT {_ROWS})"
+        value = f"s.{quoted(old)}" if old is not None else f"({mapping.constants[column.name]})"
+        chosen = f"WHERE {mapping.chosen.over()}" if mapping.chosen else ""
+        rows = f"(SELECT {value} AS v FROM main.{quoted(mapping.source_table.name)} AS s {chosen} LIMIT {_ROWS})"
         text = f"CASE WHEN typeof(v) IN ('text', 'blob') THEN substr(v, 1, {_LETTERS}) ELSE v END"
-        different = frozenset(
-            row[0] for row in _read(reader, f"SELECT DISTINCT {text} FROM {rows} LIMIT {_VALUES + 1}")
-        )
-        [(number, low, high)] = _read(reader, f"SELECT count(*), min({text}), max({text}) FROM {rows}")
-        return _Values(None if len(different) > _VALUES else different, number, low, high)
+        first = _read(reader, f"SELECT DISTINCT {text} FROM {rows} LIMIT {_VALUES + 1}")
+        different = frozenset(row[0] for row in first) if len(first) <= _VALUES else None
+        [ends] = _read(reader, f"SELECT min({text}), max({text}) FROM {rows}") if is_time(column) else [(None, None)]
+        return _Values(different, min(_ROWS, rows_of(self.databases, mapping)), *ends)
 
 
 def _read(reader: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
