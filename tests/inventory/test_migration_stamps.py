@@ -37,7 +37,7 @@ def propose(root: Path, table: str, target: str, source: str, other: str = "z") 
     return refined.proposal.sources[0], refined.proposal.decisions
 
 
-@pytest.mark.parametrize("declaration", [KEYED, WITHOUT_KEY])
+@pytest.mark.parametrize("declaration", [KEYED, *thorough(WITHOUT_KEY)])
 @pytest.mark.parametrize(
     "table", ["alembic_version", *thorough("room_master_table", "__EFMigrationsHistory", "SequelizeMeta")]
 )

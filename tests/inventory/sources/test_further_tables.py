@@ -146,11 +146,15 @@ def test_bookkeeping_of_some_files_does_not_divide_a_pattern(tmp_path: Path, fir
 
 @pytest.mark.parametrize(
     ("versions", "facts"),
-    [
-        ((3, 3, 3, 4), ["3 files have the same rows", "1 file has others (tenant_4.db)"]),
-        ((4, 3, 3, 4), ["2 files have the same rows", "2 files have others (tenant_2.db, tenant_3.db)"]),
-        ((1, 2, 3, 4), ["each file has other rows"]),
-    ],
+    sampled(
+        [
+            ((3, 3, 3, 4), ["3 files have the same rows", "1 file has others (tenant_4.db)"]),
+            ((4, 3, 3, 4), ["2 files have the same rows", "2 files have others (tenant_2.db, tenant_3.db)"]),
+            ((1, 2, 3, 4), ["each file has other rows"]),
+        ],
+        1,
+        2,
+    ),
 )
 def test_reason_states_which_files_have_other_bookkeeping(
     tmp_path: Path, versions: tuple[int, ...], facts: list[str]

@@ -44,7 +44,7 @@ def tenants(*additions: str) -> dict[str, str]:
             (OTHER_USERS, {"tenant_users", "tenant_notes", "option"}, 2),
             (OPTION + OTHER_USERS, {"tenant_users", "tenant_notes", "tenant_option"}, 2),
         ],
-        2,
+        0,
     ),
 )
 def test_table_of_the_target_divides_no_pattern(tmp_path: Path, main: str, tables: set[str], decisions: int) -> None:
@@ -75,7 +75,7 @@ def test_table_of_the_target_divides_no_pattern(tmp_path: Path, main: str, table
             (("", PHONE, PHONE, PHONE), "tenant_2.db", ()),
             ((OPTION, OPTION + PHONE, OPTION + PHONE, OPTION + PHONE), "tenant_2.db", (("file", "{stem}"),)),
         ],
-        2,
+        0,
     ),
 )
 def test_named_target_without_columns_asks_for_another(
