@@ -128,7 +128,7 @@ def test_folder_called_latest_stays(tmp_path: Path) -> None:
     assert (tmp_path / "latest" / "file").read_text() == "mine"
 
 
-@pytest.mark.parametrize("text", ["SELECT 1;\0", "CREATE TRIGGER a BEGIN\n" + ";\n" * 100_000], ids=["nul", "endless"])
+@pytest.mark.parametrize("text", ["SELECT 1;\0", "CREATE TRIGGER a BEGIN\n" + ";\n" * 20_000], ids=["nul", "endless"])
 def test_statements_of_a_strange_text_are_its_lines(text: str) -> None:
     """Another program made it, and SQLite may not find the end of a statement."""
     assert "\n".join(statements_of(text)).rstrip("\n") == text.rstrip("\n")

@@ -173,7 +173,7 @@ def test_record_with_everything_is_read_the_same(request: pytest.FixtureRequest,
     assert to_json(again) == to_json(inventory)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(criteria=st.lists(_EVIDENCE), findings=st.lists(_FINDINGS), texts=st.dictionaries(_TEXTS, _TEXTS))
 def test_any_evidence_is_read_as_it_was_written(
     criteria: list[Evidence], findings: list[Finding], texts: dict[str, str]

@@ -71,7 +71,7 @@ def test_sqlite_shell_loads_the_dump(tmp_path: Path, shape: str) -> None:
     back.close()
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(VALUES, VALUES), max_size=12))
 @example([(float(2**60), 1e22), (1e23, 0.1 + 0.2), (123456789.125, -1e-5)])
 def test_every_value_is_restored(rows: list[tuple[object, ...]]) -> None:

@@ -287,7 +287,7 @@ def table_and_rows(draw: st.DrawFn) -> tuple[str, list[str], list[list[Any]]]:
     return f"CREATE TABLE t({body}){' WITHOUT ROWID' if without else ''}", ["k", *quoted], rows
 
 
-@settings(max_examples=50, deadline=None, database=None)
+@settings(max_examples=25, deadline=None, database=None)
 @given(made=table_and_rows(), split=st.integers(0, 6), target_has=st.booleans(), data=st.data())
 def test_target_has_all_rows_of_two_sources(
     tmp_path_factory: pytest.TempPathFactory,

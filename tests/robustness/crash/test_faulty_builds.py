@@ -108,6 +108,7 @@ def test_everything_is_on_the_disk_in_time(tmp_path: Path, journey: str) -> None
     assert unsynced(tmp_path, JOURNEYS[journey]) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("spoil", "journey", "way", "at", "caught"),
     [
