@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +27,7 @@ else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
 _REFUSED = "refused; nothing was changed:\n"
+_M_MMAP_THRESHOLD, _LARGE_BLOCK = -3, 1 << 18  # see mallopt(3)
 
 
 def begin_run(config: pytest.Config, verb: str) -> Session:
@@ -37,6 +40,7 @@ def begin_run(config: pytest.Config, verb: str) -> Session:
     def on_progress(words: str) -> None:
         progress_callback(config)(words)  # the plugin that shows it is known only after pytest is configured
 
+    _return_large_blocks()
     hooks = Hooks(on_progress=on_progress, before_rollback=signals.ignore_signals, selftest=_selftest)
     try:
         with signals.noted() as numbers:
@@ -58,6 +62,15 @@ def begin_run(config: pytest.Config, verb: str) -> Session:
     config.option.maxfail = 0  # with -x only the first problem would be reported
     report.prepare(config, session)
     return session
+
+
+def _return_large_blocks() -> None:
+    """Let the GNU C library return each freed block of 256 KB to the system.
+
+    Otherwise it keeps such blocks for later ones, which is 2 KB for each file of a pattern.
+    """
+    with suppress(OSError, AttributeError):  # of another C library
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 def _selftest(request: RunRequest, on_progress: Callable[[str], None]) -> Pipeline:

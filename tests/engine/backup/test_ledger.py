@@ -126,6 +126,16 @@ def test_event_after_incomplete_line_begins_a_new_line(tmp_path: Path) -> None:
     assert b'{"event": "archi\n' in ledger.path.read_bytes()
 
 
+def test_very_many_events_keep_their_order(tmp_path: Path) -> None:
+    """They are written some at a time, after the incomplete line of a crash."""
+    ledger = Ledger(tmp_path)
+    ledger.path.write_bytes(b'{"event": "archi')
+
+    ledger.note_all("archived", ({"file": str(number)} for number in range(401)))
+
+    assert [event["file"] for event in ledger.events()] == [str(number) for number in range(401)]
+
+
 def test_zero_bytes_of_a_power_failure_do_not_count(tmp_path: Path) -> None:
     """A file system may grow a file before it writes the bytes."""
     ledger = Ledger(tmp_path)

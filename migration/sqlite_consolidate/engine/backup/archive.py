@@ -18,7 +18,7 @@ from sqlite_consolidate.observation import Observation, equal, not_required, wit
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.copy_contents import KeptReadings
@@ -50,10 +50,14 @@ def archive_all(sources: Sequence[tuple[DatabaseLock, Path, str]], ledger: Ledge
     """
     for write_lock, archived, file in sources:
         _require_archivable(write_lock, archived, ledger, file)
-    facts = [{"file": file, "archive": archived.name} for _, archived, file in sources]
-    ledger.note_all("archiving", facts)
+    ledger.note_all("archiving", _archived_files(sources))
     move_all([(write_lock.path, archived) for write_lock, archived, _ in sources])
-    ledger.note_all("archived", facts)
+    ledger.note_all("archived", _archived_files(sources))
+
+
+def _archived_files(sources: Iterable[tuple[DatabaseLock, Path, str]]) -> Iterator[dict[str, str]]:
+    """Yield the facts about each source that the ledger states."""
+    return ({"file": file, "archive": archived.name} for _, archived, file in sources)
 
 
 def _require_archivable(write_lock: DatabaseLock, archived: Path, ledger: Ledger, file: str) -> None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime
-from io import BytesIO
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.atomic_files import sync_folder
 from sqlite_consolidate.plan.values import inside
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.regular_files import read_regular
+from sqlite_consolidate.regular_files import open_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 NAME = "ledger.jsonl"
+_LINES_AT_A_TIME = 200  # that are written together
 
 RECORDED = "recorded"
 """Event that follows when the record and the rollback instructions are in the backup set."""
@@ -50,28 +51,35 @@ class Ledger:
         """
         self._append(event, [facts])
 
-    def note_all(self, event: str, facts: Sequence[dict[str, Any]]) -> None:
+    def note_all(self, event: str, facts: Iterable[dict[str, Any]]) -> None:
         """Append several events of one kind and wait once until they are on disk.
+
+        There may be one of each of very many files, so some are written at a time.
 
         Raises:
             OSError: The disk is full or broken. An event counts if its whole line is on disk.
         """
-        if len(facts) == 1:
-            self.note(event, **facts[0])
-        elif facts:
-            self._append(event, facts)
+        reader = iter(facts)
+        first = [*islice(reader, 2)]
+        if len(first) == 1:
+            self.note(event, **first[0])
+        elif first:
+            self._append(event, chain(first, reader))
 
-    def _append(self, event: str, facts: Sequence[dict[str, Any]]) -> None:
+    def _append(self, event: str, facts: Iterable[dict[str, Any]]) -> None:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        lines = "\n".join(json.dumps({"event": event, "at": at, **each}) for each in facts)
+        lines = (json.dumps({"event": event, "at": at, **each}).encode() + b"\n" for each in facts)
+        parts = iter(lambda: b"".join(islice(lines, _LINES_AT_A_TIME)), b"")
         new = not self.path.exists()
         handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             size = os.fstat(handle).st_size
             ends_with_newline = not size or os.pread(handle, 1, size - 1) == b"\n"
-            unwritten = memoryview((b"" if ends_with_newline else b"\n") + lines.encode() + b"\n")
-            while unwritten:  # os.write writes only a part when the disk fills up, and fails at the next call
-                unwritten = unwritten[os.write(handle, unwritten) :]
+            beginning = b"" if ends_with_newline else b"\n"
+            for part in chain([beginning + next(parts)], parts):
+                unwritten = memoryview(part)
+                while unwritten:  # os.write writes only a part when the disk fills up, and fails at the next call
+                    unwritten = unwritten[os.write(handle, unwritten) :]
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -98,7 +106,7 @@ class Ledger:
     def _events(self) -> Iterator[Event]:
         if not self.path.exists():
             return
-        for number, line in enumerate(_complete_lines(self._read()), 1):
+        for number, line in enumerate(self._complete_lines(), 1):
             try:
                 event = json.loads(line)
             except (ValueError, RecursionError) as error:
@@ -109,9 +117,11 @@ class Ledger:
                 raise ProblemError(self.problem(f"line {number} is not an event of a run."))
             yield event
 
-    def _read(self) -> bytes:
+    def _complete_lines(self) -> Iterator[bytes]:
+        """Yield each line that has an end, without all of them in memory."""
         try:
-            return read_regular(self.path)
+            with open_regular(self.path) as file:
+                yield from (line.removesuffix(b"\n") for line in file if line.endswith(b"\n"))
         except OSError as error:
             raise ProblemError(self.problem(f"cannot be read ({error.strerror}).")) from error
 
@@ -127,11 +137,6 @@ class Ledger:
     def all(self, event: str) -> list[Event]:
         """Return every event of one kind, oldest first."""
         return [entry for entry in self._events() if entry["event"] == event]
-
-
-def _complete_lines(data: bytes) -> Iterator[bytes]:
-    """Yield each line that has an end, without a list of all of them."""
-    return (line.removesuffix(b"\n") for line in BytesIO(data) if line.endswith(b"\n"))
 
 
 _LONGEST_WORD = len("\\u0000")

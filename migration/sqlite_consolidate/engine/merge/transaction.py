@@ -22,7 +22,7 @@ from sqlite_consolidate.engine.merge.copy_rows import (
 from sqlite_consolidate.engine.merge.derived.refresh import RefreshedTable, refresh_tables
 from sqlite_consolidate.engine.merge.derived.search_index import RebuiltIndex, rebuild
 from sqlite_consolidate.engine.merge.rows.key_map_file import MAPPED, write_key_map
-from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED
+from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED, shifts_as_json
 from sqlite_consolidate.engine.merge.rows.left_rows import LEFT_ROWS, log_left_rows
 from sqlite_consolidate.engine.merge.rows.shifted_rows import shifted_columns
 from sqlite_consolidate.engine.merge.target_schema import SchemaCache
@@ -125,9 +125,8 @@ class TargetTransaction:
             sqlite3.Error: SQLite cannot begin the transaction.
         """
         limits = limits or Limits()
-        if columns := {mapping.subject: mapping.shifts for mapping in inspected.mappings if mapping.shifts}:
-            shifts = {name: {old: shift.as_json() for old, shift in each.items()} for name, each in columns.items()}
-            ledger.note(SHIFTED, columns=shifts)
+        shifted = (mapping for mapping in inspected.mappings if mapping.shifts)
+        ledger.note_all(SHIFTED, ({"columns": {each.subject: shifts_as_json(each.shifts)}} for each in shifted))
         if inspected.target is None:
             ledger.note("creating-target", file=path.name)
             con: sqlite3.Connection = open_new(path, limits)

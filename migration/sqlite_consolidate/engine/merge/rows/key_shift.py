@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SMALLEST = -(2**63)
 """Smallest integer that SQLite stores."""
 
 SHIFTED = "keys-shifted"
-"""Event of the ledger that states the offsets before the first row is copied."""
+"""Event of the ledger for each table that states its offsets before the first row is copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,11 @@ class ConditionalShift:
 
 
 ColumnShift = KeyShift | ConditionalShift
+
+
+def shifts_as_json(columns: Mapping[str, ColumnShift]) -> dict[str, Any]:
+    """Return the shifts of the columns of a table as the ledger keeps them."""
+    return {column: shift.as_json() for column, shift in columns.items()}
 
 
 def shift_from_json(value: dict[str, Any]) -> ColumnShift:
