@@ -65,9 +65,9 @@ def begin_run(config: pytest.Config, verb: str) -> Session:
 
 
 def _return_large_blocks() -> None:
-    """Let the GNU C library return each freed block of 256 KB to the system.
+    """Let the GNU C library return each freed block of 256 KB or more to the system.
 
-    Otherwise it keeps such blocks for later ones, which is 2 KB for each file of a pattern.
+    Otherwise it keeps such blocks for later ones, which takes 2 MB more at the peak of a run over 2,000 files.
     """
     with suppress(OSError, AttributeError):  # of another C library
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
