@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import math
-import os
 import re
 import threading
 import time
@@ -26,6 +24,7 @@ from sqlite_consolidate.engine.sqlite.sql import quoted, strip_literals
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema
@@ -104,23 +103,26 @@ _GENERATED_BYTES, _GENERATED_BYTES_PER_BYTE = (
 )  # bytes of all values that a table's generated columns may have
 
 
-def examine_database(path: Path, until: float) -> dict[str, object]:
+def examine_database(path: Path, until: float, report_late: Callable[[str], None]) -> dict[str, object]:
     """Read, compile and evaluate everything in a database.
 
     Args:
         path: The database. It is only read.
         until: When this process has to end, as :func:`time.monotonic` counts. Every process counts the same.
+        report_late: Takes the step that is under way just before that, in another thread, because this one may be
+            inside of one instruction of SQLite. It ends the process.
 
     Returns:
-        ``damage``: the lines of integrity_check, none if the database is intact. Or ``late``: the step that was under
-        way at the deadline. Or ``excess``: what took more memory or space than the size of the file allows.
+        ``damage``: the lines of integrity_check, none if the database is intact. Or ``excess``: what took more memory
+        or space than the size of the file allows.
 
     Raises:
         sqlite3.Error: SQLite cannot read the database.
     """
     limits = Limits()  # without a deadline, because the timer ends this process even inside of one SQLite instruction
     if not math.isinf(until):
-        timer = threading.Timer(until - _REPORT_SECONDS - time.monotonic(), _report_timeout, (limits,))
+        seconds = until - _REPORT_SECONDS - time.monotonic()
+        timer = threading.Timer(seconds, lambda: report_late(limits.deadline.step))
         timer.daemon = True
         timer.start()
     size = size_with_sidecars(path)
@@ -141,15 +143,6 @@ def examine_database(path: Path, until: float) -> dict[str, object]:
             )
     except MemoryError:
         return {"excess": f"needs more than {heap // 1_000_000} MB of memory, at {limits.deadline.step}."}
-
-
-def _report_timeout(limits: Limits) -> None:
-    """Write the answer for the main thread and end the process.
-
-    The main thread may be inside of SQLite and cannot answer in time.
-    """
-    os.write(1, json.dumps({"result": {"late": limits.deadline.step}}).encode())
-    os._exit(0)
 
 
 def _damage(con: sqlite3.Connection) -> list[str]:

@@ -43,7 +43,7 @@ def main() -> None:
     name, path, *more = sys.argv[1:]
     try:
         use_setup_of_parent()
-        for result in _tasks(messages)[name](Path(path), *more):
+        for result in _tasks(messages, answers)[name](Path(path), *more):
             _answer(answers, {"result": result})
     except sqlite3.Error as error:
         _answer(answers, {"error": str(error), "code": result_code(error)})
@@ -129,14 +129,20 @@ def _growing_lines(path: Path, messages: SimpleQueue[str | None]) -> Iterator[st
         yield line.decode("utf-8", "surrogateescape")
 
 
-def _tasks(messages: SimpleQueue[str | None]) -> dict[str, Callable[..., Iterable[object]]]:
+def _tasks(messages: SimpleQueue[str | None], answers: TextIO) -> dict[str, Callable[..., Iterable[object]]]:
     """Return the tasks of this process by name. Each has a result for each file.
 
     Args:
         messages: The messages of the parent process.
+        answers: Where a task answers that ends this process.
     """
+
+    def end_late(step: str) -> None:
+        _answer(answers, {"result": {"late": step}})
+        os._exit(0)
+
     return {
-        "examine": lambda path, until: [examine_database(path, float(until))],
+        "examine": lambda path, until: [examine_database(path, float(until), end_late)],
         "integrity": lambda path: [_check_integrity(path)],
         "lower halves": lambda path: [_digest_lower_halves(path)],
         "reload": lambda dump: _load_dumps(dump, messages),

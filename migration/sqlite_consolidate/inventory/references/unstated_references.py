@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, Table
 
+_CORE_DATA_KEY = "Z_PK"
 _NUMBER_TYPES = re.compile(r"INT|^$|NUM|DEC|BOOL|DATE", re.IGNORECASE)
 _ENDS_LIKE_AN_ID = re.compile(r".+_id|.*[a-z0-9]Id", re.ASCII)
 _NUMBERS = "{0} > 0 AND typeof({0}) = 'integer'"
@@ -125,7 +126,8 @@ def _reference(
     """Return to what a column refers by its name, if that names a reference.
 
     It is not known yet for a column beside one that says of which table each id is. Nor is it for a column with the
-    name of a table alone: ``track`` of ``tracks`` may be a position, and ``version`` any number.
+    name of a table alone: ``track`` of ``tracks`` may be a position, and ``version`` any number. Core Data names its
+    relationships so, and keeps no other numbers under such a name.
     """
     parents = _parents(table, column.name, named)
     is_id = bool(_ENDS_LIKE_AN_ID.fullmatch(column.name))
@@ -137,7 +139,7 @@ def _reference(
         return UnstatedReference(table.name, column.name)
     for parent, key in parents:
         if fits(con, table, column.name, parent, key):
-            is_plain = words_of_name(column.name) == words_of_name(parent)
+            is_plain = words_of_name(column.name) == words_of_name(parent) and key != _CORE_DATA_KEY
             return UnstatedReference(table.name, column.name, None if is_plain else (parent, key))
     return UnstatedReference(table.name, column.name) if is_id else None
 
