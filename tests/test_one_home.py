@@ -46,6 +46,8 @@ WITH_SQL_OF_ROWS = {
     "key_numbers.py": "reads the numbers of a column that belongs to no projection",
     "typed_ids.py": "counts numbers of a column that belongs to no projection",
     "ids_as_texts.py": "reads the keys of settings that are named like references",
+    "telling_columns.py": "reads the different values of a column, also of one that a constant of the plan fills",
+    "migration_stamps.py": "compares the rows of a table that no mapping moves",
     "compared_keys.py": "asks whether a column has a number of a key",
     "dependencies.py": "compiles a view and reads no row of it",
     "stated_references.py": "counts rows for which no condition or more than one holds",

@@ -10,7 +10,7 @@ from sqlite_consolidate.findings import merge_findings
 from sqlite_consolidate.text import list_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
@@ -42,7 +42,7 @@ def ask_about_findings(proposal: Proposal, findings: Iterable[Finding]) -> Propo
         if finding.id in ASKED:
             by_source[names.get(finding.subject, "")].append(finding)
     sources = tuple(_with_questions(source, by_source[source.name]) for source in proposal.sources)
-    return replace(proposal, sources=sources, decide=(*proposal.decide, *_questions(by_source[""])))
+    return replace(proposal, sources=sources, decide=(*proposal.decide, *_questions(by_source[""], {})))
 
 
 def _with_questions(source: ProposedSource, findings: Sequence[Finding]) -> ProposedSource:
@@ -53,7 +53,8 @@ def _with_questions(source: ProposedSource, findings: Sequence[Finding]) -> Prop
     tables = _tables_of_subjects(source)
     asked = {f"{tables[finding.subject].name}.{finding.column}" for finding in findings}
     loose = tuple(column for column in source.loose if column not in asked)
-    questions = _questions(_with_values(finding, tables[finding.subject]) for finding in findings)
+    names = {subject: table.name for subject, table in tables.items()}
+    questions = _questions([_with_values(finding, tables[finding.subject]) for finding in findings], names)
     return replace(source, questions=(*source.questions, *questions), loose=loose)
 
 
@@ -68,20 +69,24 @@ def _tables_of_subjects(source: ProposedSource) -> dict[str, ProposedMap]:
     return {subject: table for table in source.maps for subject in source.subjects(table.name)}
 
 
-def _questions(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield the first finding of each kind, with the columns of further ones."""
+def _questions(findings: Iterable[Finding], names: Mapping[str, str]) -> Iterator[str]:
+    """Yield the first finding of each kind, with the columns of further ones.
+
+    Args:
+        findings: Findings about the tables of one source, or about the plan as a whole.
+        names: The subjects of tables, each to the name of its table.
+    """
+
+    def place(finding: Finding) -> str:
+        table = names.get(finding.subject, finding.subject)
+        return f"{table}.{finding.column}" if finding.column else table
+
     by_id: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         by_id[finding.id].append(finding)
     for id, known in by_id.items():
         first = known[0]
-        places = dict.fromkeys(_place(each) for each in known if each.text != first.text)
-        others = [place for place in places if place != _place(first)]
+        places = dict.fromkeys(place(each) for each in known if each.text != first.text)
+        others = [each for each in places if each != place(first)]
         also = f" Decide the same about {list_names(others, _MOST_PLACES)}." if others else ""
         yield f"{merge_findings(each for each in known if each.text == first.text)[0].sentence}{also} [{id}]"
-
-
-def _place(finding: Finding) -> str:
-    """Return the table of a finding, with its column if it is about one."""
-    table = finding.subject.rpartition(":")[2]
-    return f"{table}.{finding.column}" if finding.column else table
