@@ -230,12 +230,11 @@ def test_documentation_and_exempt_places_need_no_reference(tmp_path: Path) -> No
     [
         ('x = "a/log.db"', 'x = "main.db"'),
         ('x = ROOT / "b" / "log.db"', 'x = ROOT / "main.db"'),
-        ('x = LOGS / "log.db"', 'x = LOGS.resolve().parent / "main.db"'),
         ('x = "c/log.db"', None),
     ],
 )
 def test_folder_tells_databases_of_one_name_apart(tmp_path: Path, before: str, after: str | None) -> None:
-    """From each of the folders the path of the target is the same."""
+    """A path of another folder may be another file."""
     (tmp_path / "app.py").write_text(f"{before}\n")
 
     [made] = propose_references(ScanScope(tmp_path, ["app.py"], ["a/log.db", "b/log.db"], "main.db"))
@@ -244,6 +243,25 @@ def test_folder_tells_databases_of_one_name_apart(tmp_path: Path, before: str, a
     if after:
         reference = Reference(file="app.py", find=made.find, replace=made.replace)
         assert plan_rewrites(tmp_path, [reference], [])[0][0].after.decode() == f"{after}\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "replacement"),
+    [
+        ("sum.sh", 'for f in a b; do sqlite3 "$f/log.db" "SELECT 1"; done\n', "../main.db"),
+        ("app.py", 'x = LOGS / "log.db"\n', 'LOGS.resolve().parent / "main.db"'),
+        ("app.py", 'x = f"{folder}/log.db"\n', 'f"{folder}/../main.db"'),
+    ],
+)
+def test_variable_folder_of_several_databases_is_a_decision(
+    tmp_path: Path, file: str, code: str, replacement: str
+) -> None:
+    """A loop over the folders would read the whole target once for each of them."""
+    (tmp_path / file).write_text(code)
+
+    [made] = propose_references(ScanScope(tmp_path, [file], ["a/log.db", "b/log.db"], "main.db"))
+
+    assert (made.understood, made.replace) == (False, replacement)
 
 
 def test_name_alone_does_not_tell_other_folders_apart(tmp_path: Path) -> None:

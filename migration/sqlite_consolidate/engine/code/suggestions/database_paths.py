@@ -11,6 +11,20 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.scanning.old_names import OldNames
 
 
+class Way(NamedTuple):
+    """Hold how a written path leads to an old database.
+
+    Attributes:
+        old: The database, or the first of several.
+        folder: Folder before the written path. The workspace is ".".
+        leads_to_several: Whether the path leads to another old database from another folder.
+    """
+
+    old: str
+    folder: str
+    leads_to_several: bool
+
+
 class DatabasePaths(NamedTuple):
     """Hold the paths of old databases of one name, and of the target.
 
@@ -30,14 +44,16 @@ class DatabasePaths(NamedTuple):
         """Return the old databases as text."""
         return list_names(self.old)
 
-    def way_of(self, written: str) -> tuple[str, str] | None:
-        """Return the old database to which a written path leads, and the folder before that path.
+    def way_of(self, written: str) -> Way | None:
+        """Return how a written path leads to an old database.
 
         It is the first of several if the target has the same path from each of their folders. None means that it may
-        be another file. The workspace is ".".
+        be another file.
         """
         ways = [(old, folder) for old in self.old if (folder := _base_folder(old, written))]
-        return ways[0] if len({self.path_to_target(folder) for _, folder in ways}) == 1 else None
+        if len({self.path_to_target(folder) for _, folder in ways}) != 1:
+            return None
+        return Way(*ways[0], leads_to_several=len(ways) > 1)
 
     def path_to_target(self, folder: str) -> str:
         """Return the path from a folder of the workspace to the target."""

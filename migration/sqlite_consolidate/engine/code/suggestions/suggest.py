@@ -134,6 +134,8 @@ def propose_in_file(
 def _proposed(mention: Mention, change: MentionChange) -> ProposedReference:
     if not change.find:
         return _by_hand(mention, change.reason)
+    if change.names_several:
+        return _as_suggestion(mention, change, "it can be several old databases, each from its own folder.")
     return ProposedReference(
         mention.file,
         mention.line,
@@ -152,7 +154,10 @@ def _suggested(mention: Mention, changes: Sequence[MentionChange]) -> ProposedRe
     fact = f"it computes the file name {mention.pattern}, which can be that of an old database."
     if len(changes) != 1:
         return _by_hand(mention, fact)
-    [change] = changes
+    return _as_suggestion(mention, changes[0], fact)
+
+
+def _as_suggestion(mention: Mention, change: MentionChange, fact: str) -> ProposedReference:
     hint = (
         "If the code opens only old databases by this name, remove the comment signs of its [[reference]] in the plan. "
         "Change its queries as well, because each one then reads the rows of all these databases. "

@@ -45,6 +45,7 @@ class MentionChange(NamedTuple):
         replace: The replacement.
         reason: Why the replacement is correct, or why the mention is not understood.
         places: Number of places with the expression, which are all replaced.
+        names_several: Whether the expression leads to another old database from another folder.
     """
 
     line: int
@@ -53,6 +54,7 @@ class MentionChange(NamedTuple):
     replace: str
     reason: str
     places: int = 1
+    names_several: bool = False
 
 
 def text_changes(code: CodeFile, names: OldNames, target: str) -> list[MentionChange]:
@@ -78,7 +80,8 @@ def text_changes(code: CodeFile, names: OldNames, target: str) -> list[MentionCh
         if replacement:
             find, new = _unique(text, _Piece(end - len(replacement.old), end, replacement.new), pieces)
             reason = replacement.reason if find else "the same text occurs in several places."
-        changes.append(MentionChange(find_line(text, end - 1), name, find, new, reason))
+        several = bool(replacement and replacement.names_several)
+        changes.append(MentionChange(find_line(text, end - 1), name, find, new, reason, names_several=several))
     return changes
 
 
@@ -88,6 +91,7 @@ class PathReplacement(NamedTuple):
     old: str
     new: str
     reason: str
+    names_several: bool
 
 
 def replace_path_end(text: str, place: DatabasePaths) -> PathReplacement | None:
@@ -105,10 +109,8 @@ def replace_path_end(text: str, place: DatabasePaths) -> PathReplacement | None:
     ups, written = _without_climbing(path)
     if not (way := place.way_of(written)):
         return None
-    old, folder = way
-    return PathReplacement(
-        path, ups + place.path_to_target(folder), f"{written} leads to {old}, from {_folder_name(folder)}."
-    )
+    reason = f"{written} leads to {way.old}, from {_folder_name(way.folder)}."
+    return PathReplacement(path, ups + place.path_to_target(way.folder), reason, way.leads_to_several)
 
 
 def _without_climbing(path: str) -> tuple[str, str]:
@@ -170,6 +172,7 @@ class _Exchange(NamedTuple):
     node: ast.expr
     new: str
     reason: str
+    names_several: bool
 
 
 def python_changes(code: CodeFile, names: OldNames, target: str) -> list[MentionChange]:
@@ -235,7 +238,7 @@ def _change(
     if exchange is None:
         reason = f"the path is built from parts, or may be another file than {place.names}."
         return _Options(mention._replace(reason=reason))
-    together = None
+    mention, together = mention._replace(names_several=exchange.names_several), None
     for find, new in _enclosing_expressions(exchange, parents):
         change = change_as_written(mention._replace(find=find, replace=new, reason=exchange.reason), source)
         if change.places == 1:
@@ -285,19 +288,19 @@ def replace_joined_path(node: ast.expr, place: DatabasePaths) -> _Exchange | Non
     way = place.way_of(written)
     if base is None or way is None:
         return None
-    old, folder = way
-    steps = PurePosixPath(ups + place.path_to_target(folder)).parts
+    steps = PurePosixPath(ups + place.path_to_target(way.folder)).parts
     if ".." in steps and not can_climb_from(base):
         return None
-    reason = f"{ast.unparse(base)} is the folder that leads to {old}."
+    reason = f"{ast.unparse(base)} is the folder that leads to {way.old}."
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "join":
         joined = f"{ast.unparse(node.func)}({', '.join([ast.unparse(base), *map(repr, steps)])})"
-        return _Exchange(node, f"os.path.normpath({joined})" if joined.startswith("os.path.join") else joined, reason)
+        joined = f"os.path.normpath({joined})" if joined.startswith("os.path.join") else joined
+        return _Exchange(node, joined, reason, way.leads_to_several)
     parent_count = steps.count("..")
     base_code = ast.unparse(base) if isinstance(base, _NEEDS_NO_PARENTHESES) else f"({ast.unparse(base)})"
     if parent_count:  # resolved, because a relative path such as Path("logs") has no parent but "."
         base_code += f".resolve().{'parent' if parent_count == 1 else f'parents[{parent_count - 1}]'}"
-    return _Exchange(node, f"{base_code} / {'/'.join(steps[parent_count:])!r}", reason)
+    return _Exchange(node, f"{base_code} / {'/'.join(steps[parent_count:])!r}", reason, way.leads_to_several)
 
 
 def _split(node: ast.expr) -> tuple[ast.expr | None, list[str]]:
@@ -355,7 +358,7 @@ def replace_text(node: ast.expr, name: str, parents: Parents, place: DatabasePat
     if replacement is None:
         return None
     new = source[: end - len(replacement.old)] + replacement.new + source[end:]
-    return _Exchange(node, new, replacement.reason)
+    return _Exchange(node, new, replacement.reason, replacement.names_several)
 
 
 def _enclosing_expressions(exchange: _Exchange, parents: Parents) -> Iterator[tuple[str, str]]:
