@@ -5,6 +5,7 @@ The plan has a target, sources, table mappings, and the files that are left out.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from sqlite_consolidate.engine.checks.merged_files.migration_stamps import is_mi
 from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, distinguishing_name
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+from sqlite_consolidate.engine.code.suggestions.shared_names import find_shared_names, shared_name_findings
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.code.proposed_code import add_code
 from sqlite_consolidate.inventory.proposal import Proposal, ProposedLeave
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
+    from sqlite_consolidate.engine.code.suggestions.shared_names import SharedName
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Entry, Inventory
     from sqlite_consolidate.inventory.proposal import ProposedSource
@@ -91,8 +94,9 @@ def propose_plan(
     naming = TableNaming(target, databases)
     groups = [[target], *([entry.database for entry in family.entries] for family in families)]
     shared_keys = find_shared_keys(inventory.root, groups)
+    shared_names = _ask_about_shared_names(inventory, entries, target.file)
     sources = tuple(
-        rebuild_over_shared(_with_question(source, inventory, target), possible_rebuilds, target)
+        rebuild_over_shared(_with_question(source, inventory, target, shared_names), possible_rebuilds, target)
         for source in _sources(families, naming, possible_rebuilds, shared_keys)
     )
     moved_indexes = {folded(each.name) for source in sources for each in source.maps if each.is_index}
@@ -225,13 +229,23 @@ def _sources(
     return proposals
 
 
-def _with_question(proposal: SourceProposal, inventory: Inventory, target: Database) -> ProposedSource:
+def _with_question(
+    proposal: SourceProposal, inventory: Inventory, target: Database, shared_names: Mapping[str, str]
+) -> ProposedSource:
     """Return a source with the decision about its files.
 
     The rows of a conflicted copy get no new keys, because they are versions of other rows.
+
+    Args:
+        proposal: What the source moves.
+        inventory: The databases and the code of the workspace.
+        target: The target.
+        shared_names: Each file to the decision about the places that can mean it or the target.
     """
     left = leave_changed_users(proposal.family, target)
-    source = proposal.source(_notes(proposal.family), _questions(inventory, proposal.family, target.file))
+    shared = tuple(shared_names[file] for file in proposal.family.files if file in shared_names)
+    questions = shared or _questions(inventory, proposal.family, target.file)
+    source = proposal.source(_notes(proposal.family), questions)
     source = replace(source, leaves=(*source.leaves, *left, *map(_left_of_pattern, proposal.family.exceptions)))
     if source.files:
         databases = [entry.database for entry in proposal.family.entries]
@@ -247,6 +261,24 @@ def _questions(inventory: Inventory, family: Family, target: str) -> tuple[str, 
     if any(entry.mentions for entry in family.entries):
         return (_NAMESAKE.format(target=target),)
     return (_ask_who_opens(family.entries),)
+
+
+def _ask_about_shared_names(inventory: Inventory, entries: Sequence[Entry], target: str) -> dict[str, str]:
+    """Return each file to the decision about the places that can mean it or the target.
+
+    A place that can mean several files belongs to the first of them.
+    """
+    code = list(dict.fromkeys(mention.file for entry in entries for mention in entry.mentions))
+    scope = ScanScope(inventory.root, code, [entry.file for entry in entries], target)
+    by_file: dict[str, list[SharedName]] = defaultdict(list)
+    for shared in find_shared_names(scope) if code else ():
+        by_file[shared.files[0]].append(shared)
+    questions = {}
+    for file, (first, *others) in by_file.items():
+        [finding] = shared_name_findings(inventory.root, target, [first])
+        also = f" Decide the same about {join_first_names([each.place for each in others])}." if others else ""
+        questions[file] = f"{finding.sentence}{also} [{finding.id}]"
+    return questions
 
 
 def _is_named(inventory: Inventory, family: Family, target: str) -> bool:

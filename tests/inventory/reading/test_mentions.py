@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.inventory.inventory import take_inventory
 from sqlite_consolidate.inventory.propose import propose_plan
+from tests.support.scanned_trees import write
 from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
@@ -47,6 +49,25 @@ def test_place_without_a_folder_names_each_database(tmp_path: Path) -> None:
     inventory = inventory_of(tmp_path, f'{STATED}C = "log.db"\n', "log.db", "a/log.db", "b/log.db")
 
     assert lines(inventory) == {"log.db": [3], "a/log.db": [1, 3], "b/log.db": [2, 3]}
+
+
+def test_one_resolved_place_does_not_resolve_the_others(tmp_path: Path) -> None:
+    """The decision has the reference for the place that is beside the source."""
+    for folder in ("house", "cottage"):
+        write(tmp_path, f"{folder}/app.yaml", "url: sqlite:///log.db\n")
+    inventory = inventory_of(tmp_path, 'A = "house/log.db"\nB = "cottage/log.db"\n', "house/log.db", "cottage/log.db")
+    [target] = [entry.database for entry in inventory.entries if entry.file == "cottage/log.db"]
+
+    proposal = propose_plan(inventory, (target, "it is named"))
+
+    assert proposal is not None
+    [[question]] = [source.questions for source in proposal.sources]
+    assert re.findall("`(.+?)`", question) == [
+        'file = "house/app.yaml"',
+        'find = "log.db"',
+        'replace = "../cottage/log.db"',
+    ]
+    assert [(place.file, place.understood) for place in proposal.references] == [("app.py", True)]
 
 
 def test_further_folders_tell_databases_of_one_name_apart(tmp_path: Path) -> None:

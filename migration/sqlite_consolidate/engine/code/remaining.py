@@ -23,7 +23,7 @@ from sqlite_consolidate.secret_masking import mask_secrets
 from sqlite_consolidate.text import counted, literal_pattern, toml_string
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlite_consolidate.engine.code.rewrite import Rewrite
     from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
@@ -41,11 +41,13 @@ def remaining_mentions(scope: ScanScope, rewrites: Sequence[Rewrite]) -> ScanRes
     Line and text of a mention are those that the file has now.
     """
     result = find_mentions(scope, {rewrite.file: rewrite.after for rewrite in rewrites})
+    return replace(result, mentions=tuple(in_original_lines(result.mentions, rewrites)))
+
+
+def in_original_lines(mentions: Iterable[Mention], rewrites: Sequence[Rewrite]) -> Iterator[Mention]:
+    """Return mentions of rewritten code with the line and the text that their places have now."""
     lines = {rewrite.file: _OriginalLines(rewrite) for rewrite in rewrites}
-    mentions = [
-        lines[mention.file].locate(mention) if mention.file in lines else mention for mention in result.mentions
-    ]
-    return replace(result, mentions=tuple(mentions))
+    return (lines[each.file].locate(each) if each.file in lines else each for each in mentions)
 
 
 def remaining_observations(scope: ScanScope, result: ScanResult, references: Sequence[Reference]) -> list[Observation]:

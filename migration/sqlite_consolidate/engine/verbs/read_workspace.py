@@ -28,6 +28,7 @@ from sqlite_consolidate.engine.code.remaining import (
 from sqlite_consolidate.engine.code.renamed_tables import old_table_findings
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
 from sqlite_consolidate.engine.code.scanning.scan import attention_findings
+from sqlite_consolidate.engine.code.suggestions.shared_names import find_shared_names, shared_name_findings
 from sqlite_consolidate.engine.run.results import Preflight, RunResults
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
@@ -105,6 +106,7 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     scope, planned = run.scan_scope(), [*rewrites, *in_part]
     mentions = remaining_mentions(scope, planned)
     inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
+    inspected.findings += shared_name_findings(run.root, plan.target, find_shared_names(scope, planned))
     renamed, merged = _renamed(inspected), find_merged_tables(inspected)
     if merged or any(renamed.values()):
         meets_target = any(plan.target in table.files for table in merged)
