@@ -24,6 +24,7 @@ _UNITE_NEW_KEYS = (
     "so by `match`, with columns other than the key{named}. Correct rows that match and differ, or choose one of the "
     "two by `on_conflict` beside `match`."
 )
+_OPEN_KEY = "State by `refers` which columns have keys of this file. If none has, set `on_conflict`."
 _LEAVE_COPY = " To leave the copy where it is, remove this [[source]]."
 _MOST_COLUMNS = 12  # that one decision names
 
@@ -63,6 +64,7 @@ class ProposedMap:
         identical: Number of rows under these keys that are identical.
         has_integer_key: True if its primary key is one column of integers, which can get new values.
         key_of: Table of another database whose keys its keys are, so that they get no new values; else empty.
+        open_key: Integers of its keys of which it is not known to what they refer.
         unique: Columns of a unique key beside the primary key, or none.
         parents: Tables of the same source, folded, to whose keys its columns refer.
         values: Columns that can match rows or look like references, each with the numbers of its values.
@@ -94,6 +96,7 @@ class ProposedMap:
     identical: int = 0
     has_integer_key: bool = False
     key_of: str = ""
+    open_key: tuple[str, ...] = ()
     unique: tuple[str, ...] = ()
     parents: frozenset[str] = frozenset()
     values: tuple[tuple[str, str], ...] = ()
@@ -297,6 +300,8 @@ def _ask_about_separate(apart: list[ProposedMap], source: ProposedSource) -> tup
     differ = not source.version and any(each.has_integer_key and each.common > each.identical for each in apart)
     places = f" (look at {join_first_names(known)})" if (known := source.places_of(apart, source.views)) else ""
     advice = f"remove {f'`into`. {_DIFFERENT}' if differ else '`into` and'} set `columns` or `on_conflict`."
+    if source.keys and any(each.open_key for each in apart):
+        advice = f"remove `into`. {_OPEN_KEY}"
     if any(each.new_keys(source.keys) for each in apart):
         named = any(map(source.match_of, apart))
         advice = _UNITE_NEW_KEYS.format(named=", such as those in a comment below" if named else "")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.references.key_names import NamedTables, names_key_of
+from sqlite_consolidate.inventory.references.link_tables import joined_parents
 from sqlite_consolidate.inventory.references.type_columns import is_named_like_a_type, movable_by_name, type_columns_of
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _reference(
     name of a table alone: ``track`` of ``tracks`` may be a position, and ``version`` any number. Core Data names its
     relationships so, and keeps no other numbers under such a name.
     """
-    parents = _parents(table, column.name, named)
+    parents = joined_parents(tables, table, column.name) or _parents(table, column.name, named)
     is_id = bool(_ENDS_LIKE_AN_ID.fullmatch(column.name))
     if not parents and not is_id:
         return None

@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import 
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.schema.index_queries import trigger_statements
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.inventory.references.link_tables import open_columns
 from sqlite_consolidate.inventory.references.rowid_keys import find_rowid_keys
 from sqlite_consolidate.inventory.references.type_columns import movable_by_name, type_columns_of
 from sqlite_consolidate.inventory.references.typed_references import find_typed_references, sql_name
@@ -67,12 +68,30 @@ def find_all_references(
         if (name, column) not in columns or not columns[name, column][0].to:
             is_typed = not written[0].when and type_columns_of(con, by_name, by_name[folded(name)], column)
             columns[name, column] = [UnstatedReference(name, column)] if is_typed else written
-    open_columns = [each for each, *_ in columns.values() if not each.is_empty and (each.when or not each.to)]
+    columns |= _by_column(_find_open_columns(con, by_name, columns))
+    loosely = [each for each, *_ in columns.values() if not each.is_empty and (each.when or not each.to)]
     loose = ((table.name, column.name) for table, column in undeclared([*by_name.values()]))
-    open_columns += [UnstatedReference(*place) for place in loose if place not in columns and is_any_row(place[1])]
-    columns |= _by_column(find_typed_references(con, tables, open_columns))
+    loosely += [UnstatedReference(*place) for place in loose if place not in columns and is_any_row(place[1])]
+    columns |= _by_column(find_typed_references(con, tables, loosely))
     columns |= _by_column(find_rowid_keys(con, schema, tables))
     return tuple(each for references in columns.values() for each in references)
+
+
+def _find_open_columns(
+    con: sqlite3.Connection, tables: Mapping[str, Table], columns: Mapping[tuple[str, str], list[UnstatedReference]]
+) -> Iterator[UnstatedReference]:
+    """Yield the integers of link tables of which nothing says to what they refer."""
+    known: dict[str, dict[str, bool]] = defaultdict(dict)
+    for (name, column), [each, *_] in columns.items():
+        known[name][column] = bool(each.to) or each.is_empty
+    numbers: dict[str, list[str]] = defaultdict(list)
+    for table, each_column in undeclared([*tables.values()]):
+        if each_column.name not in known[table.name]:
+            numbers[table.name].append(each_column.name)
+    for table in tables.values():
+        for name in open_columns(table, numbers[table.name], known[table.name]):
+            if has_rows(con, table, f"typeof({quoted(name)}) = 'integer' AND {quoted(name)} > 0"):
+                yield UnstatedReference(table.name, name)
 
 
 def _by_column(references: Iterable[UnstatedReference]) -> dict[tuple[str, str], list[UnstatedReference]]:

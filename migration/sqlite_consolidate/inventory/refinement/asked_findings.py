@@ -23,7 +23,7 @@ ASKED = frozenset(
 All others are stated for review.
 """
 
-
+_IDS = "id-unfollowed"
 _MOST_PLACES = 12
 
 
@@ -52,9 +52,12 @@ def _with_questions(source: ProposedSource, findings: Sequence[Finding]) -> Prop
     """
     tables = _tables_of_subjects(source)
     asked = {f"{tables[finding.subject].name}.{finding.column}" for finding in findings}
-    loose = tuple(column for column in source.loose if column not in asked)
+    about_ids = (tables[finding.subject] for finding in findings if finding.id == _IDS)
+    keys = {f"{table.name}.{column}" for table in about_ids for column in table.open_key}
+    links = [column for column in source.loose if column in keys - asked]
+    loose = tuple(column for column in source.loose if column not in keys | asked)
     names = {subject: table.name for subject, table in tables.items()}
-    questions = _questions([_with_values(finding, tables[finding.subject]) for finding in findings], names)
+    questions = _questions([_with_values(finding, tables[finding.subject]) for finding in findings], names, links)
     return replace(source, questions=(*source.questions, *questions), loose=loose)
 
 
@@ -69,12 +72,13 @@ def _tables_of_subjects(source: ProposedSource) -> dict[str, ProposedMap]:
     return {subject: table for table in source.maps for subject in source.subjects(table.name)}
 
 
-def _questions(findings: Iterable[Finding], names: Mapping[str, str]) -> Iterator[str]:
+def _questions(findings: Iterable[Finding], names: Mapping[str, str], links: Sequence[str] = ()) -> Iterator[str]:
     """Yield the first finding of each kind, with the columns of further ones.
 
     Args:
         findings: Findings about the tables of one source, or about the plan as a whole.
         names: The subjects of tables, each to the name of its table.
+        links: Further columns of link tables that may have ids, as ``table.column``.
     """
 
     def place(finding: Finding) -> str:
@@ -87,6 +91,7 @@ def _questions(findings: Iterable[Finding], names: Mapping[str, str]) -> Iterato
     for id, known in by_id.items():
         first = known[0]
         places = dict.fromkeys(place(each) for each in known if each.text != first.text)
+        places |= dict.fromkeys(links if id == _IDS else ())
         others = [each for each in places if each != place(first)]
         also = f" Decide the same about {list_names(others, _MOST_PLACES)}." if others else ""
         yield f"{merge_findings(each for each in known if each.text == first.text)[0].sentence}{also} [{id}]"

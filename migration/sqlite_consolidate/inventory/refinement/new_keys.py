@@ -16,11 +16,12 @@ from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, unquoted
 from sqlite_consolidate.engine.sqlite.schema.index_queries import key_of_index
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.proposal import ProposedRefers
+from sqlite_consolidate.inventory.references.link_tables import open_key
 from sqlite_consolidate.inventory.references.rowid_keys import ROWID
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.findings import Finding
@@ -59,13 +60,15 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: 
     key = table.primary_key
     stated = [(each, each.to) for each in database.unstated_of(table.name) if each.to]
     parents = {folded(parent) for _, (parent, _) in stated}
+    loose = [each.column for each in database.unstated_of(table.name) if not each.to and not each.is_empty]
     rowids = [each for each in database.unstated_of(table.name) if table.kind == "virtual"]
     indexed = key_of_index(database.schema, table) or next((each.to for each in rowids), None)
     return replace(
         table_map,
         has_integer_key=len(key) == 1 and not key_of and column_affinity(table, key[0]) == "INTEGER",
         key_of=key_of,
-        unique=unique_beside_key(table),
+        unique=_matching_columns(table, loose),
+        open_key=tuple(open_key(table, loose)),
         parents=frozenset(parents | {folded(each.parent) for each in table.foreign_keys}),
         values=tuple((each.column, each.text) for each in database.statistics_of(table.name)),
         refers=tuple(
@@ -76,6 +79,16 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: 
         rowid_of=".".join(indexed) if indexed else "",
         has_open_rowids=any(not each.to for each in rowids),
     )
+
+
+def _matching_columns(table: Table, loose: Collection[str]) -> tuple[str, ...]:
+    """Return the columns of a unique key beside the primary key, or none.
+
+    Rows are not the same by a column of which it is not known to what it refers, if nothing else is compared.
+    """
+    unique = unique_beside_key(table)
+    others = {column.name for column in table.stored}.difference(table.primary_key, unique)
+    return () if not others and open_key(table, loose) else unique
 
 
 def loose_columns(database: Database, file: str, shared_keys: Mapping[PlacedColumns, str]) -> tuple[str, ...]:
@@ -154,7 +167,9 @@ def give_new_keys(source: ProposedSource, refused: Mapping[str, Problem]) -> Pro
         return None
     if _are_versions(colliding):
         return replace(source, obstacle=_versions_text(colliding))
-    identical = {folded(each.name) for each in source.maps if each.on_conflict and each.name not in refused}
+    identical = {
+        folded(each.name) for each in source.maps if each.on_conflict and each.name not in refused and not each.open_key
+    }
     parents = {folded(each.name): each.parents for each in source.maps}
     while changing := {name for name in identical if parents[name] - identical - {name}}:
         identical -= changing
@@ -172,7 +187,7 @@ def is_state(table_map: ProposedMap) -> bool:
 
     The program reads it under the key that it states, and no other row refers to it.
     """
-    return table_map.is_single and not table_map.related
+    return table_map.is_single and not table_map.related and not table_map.open_key
 
 
 def _are_versions(maps: Iterable[ProposedMap]) -> bool:

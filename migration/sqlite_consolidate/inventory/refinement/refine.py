@@ -307,7 +307,8 @@ def _corrected_map(
 ) -> ProposedMap:
     """Return the mapping that avoids a problem by a policy or by another name."""
     has_policy = table_map.on_conflict or table_map.match or table_map.new_keys(source.keys)
-    if problem.id == "key-collision" and table_map.shared and not has_policy:
+    is_open = bool(source.keys and table_map.open_key)
+    if problem.id == "key-collision" and table_map.shared and not has_policy and not is_open:
         rows = shared.get(problem.subject, SharedRows())
         policy = replace(table_map, on_conflict="skip-identical", collision=problem.what)
         return replace(policy, common=rows.common, identical=rows.identical)

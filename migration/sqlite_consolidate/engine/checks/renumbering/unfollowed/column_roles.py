@@ -70,6 +70,7 @@ def _last_words(names: str) -> frozenset[str]:
 
 _RELATION_WORDS, _ROLE_WORDS, _ROW_WORDS = map(_last_words, (_RELATIONS, _ROLES, _ANY_ROWS))
 _NO_PERSON_WORDS = (_RELATION_WORDS - {"by"}) | _last_words(_EQUALS)
+_MEASURE_WORDS = _last_words(_AMOUNTS)
 _AMOUNT_WORDS, _SWITCH_WORDS = _last_words(_AMOUNTS + _NO_PERSONS), frozenset(_SWITCHES.split())
 _ARRANGE_WORDS = frozenset(_ARRANGES.split())
 
@@ -175,3 +176,9 @@ def is_amount(column: str) -> bool:
     words = words_of_name(column)
     is_measured = not _AMOUNT_WORDS.isdisjoint((words[0], words[-1]))
     return not is_role(column) and (is_measured or starts_like_an_amount(words))
+
+
+def is_measure(column: str) -> bool:
+    """Return whether a column is named like a measure, such as ``year``."""
+    words = words_of_name(column)
+    return words[-1] in _MEASURE_WORDS or starts_like_an_amount(words)
