@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -132,6 +133,33 @@ def test_edges_and_numbers_of_a_table_are_findings(bench: Bench, columns: str, e
     findings = unfollowed(bench, FEW, columns, [f"{number}{', 1' * second}" for number in FEW])
 
     assert [each.column for each in findings] == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "offered"),
+    [
+        ("husband", ["person", "event"]),
+        ("ref", ["event", "person"]),
+        ("duplicate_of", ["note", "event", "person"]),
+    ],
+)
+def test_tables_whose_keys_stay_are_named(bench: Bench, column: str, offered: list[str]) -> None:
+    """The name of the column tells which of them is first."""
+    person = (
+        "CREATE TABLE person(id INTEGER PRIMARY KEY, name)",
+        "INSERT INTO person VALUES (1, 'a'), (2, 'b'), (9, 'c')",
+    )
+    event = "CREATE TABLE event(id INTEGER PRIMARY KEY)", "INSERT INTO event VALUES (1), (2), (3)"
+    bench.database(TARGET, *event)
+    bench.database("b.db", *person, *event, "CREATE TABLE own(nr INTEGER PRIMARY KEY)", "INSERT INTO own VALUES (7)")
+    notes = f"CREATE TABLE note(id INTEGER PRIMARY KEY, {column} INT)", "INSERT INTO note VALUES (1, 2), (2, 2)"
+    bench.execute("b.db", *notes)
+
+    inspected = bench.survey(source("b.db", table("event", keys="renumber"), "person", "own", "note"))
+
+    [finding] = [each for each in inspected.findings if each.id == "id-unfollowed"]
+    names = re.findall(r"(\w+)\.id\b", finding.text.partition(", because")[0])
+    assert (names, 'to = "event.id"' in finding.text) == (offered, True)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ _PAIRS = (
     frozenset({"src", "dest"}),
     frozenset({"head", "tail"}),
 )
+_OWN_ROWS = "child next of original parent prev previous related relative replaces supersedes to"
+_PERSONS = frozenset({"individual", "people", "staff"})
 _IDS = frozenset({"id", "pk", "key"})
 _SHORT_ID = re.compile("[a-z]{1,2}id")
 _NO_IDS = frozenset({"aid", "bid", "grid", "paid", "void"})
@@ -71,6 +73,7 @@ def _last_words(names: str) -> frozenset[str]:
 _RELATION_WORDS, _ROLE_WORDS, _ROW_WORDS = map(_last_words, (_RELATIONS, _ROLES, _ANY_ROWS))
 _NO_PERSON_WORDS = (_RELATION_WORDS - {"by"}) | _last_words(_EQUALS)
 _MEASURE_WORDS = _last_words(_AMOUNTS)
+_OWN_ROW_WORDS = _last_words(_OWN_ROWS)
 _AMOUNT_WORDS, _SWITCH_WORDS = _last_words(_AMOUNTS + _NO_PERSONS), frozenset(_SWITCHES.split())
 _ARRANGE_WORDS = frozenset(_ARRANGES.split())
 
@@ -114,6 +117,23 @@ def is_person(column: str) -> bool:
     ``written_by``, ``owner`` and ``author_id`` are, and ``reply_to`` and ``parent`` may mean a row of the same table.
     """
     return is_role(column) and _without_id(words_of_name(column))[-1] not in _NO_PERSON_WORDS
+
+
+def may_mean_own_table(column: str) -> bool:
+    """Return whether a column is named like a relation between two rows of one table.
+
+    ``duplicate_of``, ``reply_to`` and ``parent_id`` are.
+    """
+    return is_role(column) and _without_id(words_of_name(column))[-1] in _OWN_ROW_WORDS
+
+
+def has_persons(forms: Iterable[str]) -> bool:
+    """Return whether a table has persons, such as ``users`` and ``people``.
+
+    Args:
+        forms: The folded name of the table and its singulars.
+    """
+    return any(is_person(form) or words_of_name(form)[-1] in _PERSONS for form in forms)
 
 
 def is_end_of_pair(column: str, columns: Iterable[str]) -> bool:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import (
+    has_persons,
     is_amount,
     is_end_of_pair,
     is_person,
     is_role,
+    may_mean_own_table,
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
     INTEGER,
@@ -65,7 +67,8 @@ def columns_of_keys(
 ) -> Iterator[Finding]:
     """Yield a finding for each column whose numbers may be keys of a renumbered table.
 
-    A column that is named after a table means its rows.
+    A column that is named after a table means its rows. The tables of the source whose keys stay are named as well, if
+    they have the numbers as keys.
 
     Args:
         databases: All databases.
@@ -76,6 +79,8 @@ def columns_of_keys(
         known: The keys of all databases.
     """
     keys = [(parent, key) for parent in renumbered for key in changing_keys(parent)[:1]]
+    others = databases.mappings_of(mapping.source.name) if keys else ()
+    staying = [end for other in others for end in _staying_key(other)]
     schema = databases.database_of(mapping).schema
     for column in loose_columns(mapping, followed) if keys else ():
         numbered = [end for end in keys if end[0] is not mapping and _is_numbered_after(column, end[0])]
@@ -84,16 +89,58 @@ def columns_of_keys(
             continue
         is_named = bool(numbered) or is_role(column) or is_end_of_pair(column, (name for name, _ in mapping.columns))
         numbers = _numbers_of(databases, mapping, column, is_named=is_named)
-        ends = [f"{parent.table_map.name}.{key}" for parent, key in numbers.ends(numbered or keys)] if numbers else []
-        if ends and not _is_named_after_a_table(schema, column, known):
-            others = ", or another of these keys" if len(ends) > 1 else ""
-            text = (
-                f"will keep the number in column {column}, which may be a key of {join_first_names(ends)}, while these"
-                f" keys change, because no FOREIGN KEY declares the column as a reference. If it is one, add"
-                f' [[source.table.refers]] with column = "{column}" and to = "{ends[0]}"{others}.'
-            )
+        ends = numbers.ends(numbered or keys) if numbers else []
+        if numbers and ends and not _is_named_after_a_table(schema, column, known):
+            further = [end for end in staying if end[0] is not mapping or may_mean_own_table(column)]
+            ends = _by_name(mapping, column, [*ends, *(numbers.ends(further) if not numbered else ())])
+            text = _sentence(column, ends)
             rows = count_rows(databases, mapping, column, INTEGER)
             yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
+
+
+def _staying_key(mapping: TableMapping) -> Iterator[NamedKey]:
+    """Yield the key of a table whose numbers stay, if it is one column."""
+    key = mapping.table.primary_key
+    if len(key) == 1 and not changing_keys(mapping) and column_affinity(mapping.table, key[0]) not in ("TEXT", "REAL"):
+        yield mapping, key[0]
+
+
+def _by_name(mapping: TableMapping, column: str, ends: Sequence[NamedKey]) -> list[NamedKey]:
+    """Return keys, first those that the name of a column may mean.
+
+    They are keys of persons for ``owner``, and the key of its own table for ``duplicate_of``.
+    """
+    if may_mean_own_table(column):
+        return sorted(ends, key=lambda end: end[0] is not mapping)
+    if is_person(column):
+        return sorted(ends, key=lambda end: not has_persons(forms_of(end[0].table_map.name)))
+    return [*ends]
+
+
+def _sentence(column: str, ends: Sequence[NamedKey]) -> str:
+    """Return the fact about a column, and the line of the plan for each case.
+
+    Args:
+        column: The column.
+        ends: Keys that it may have, at least one of which changes.
+    """
+    changing = [f"{parent.table_map.name}.{key}" for parent, key in ends if changing_keys(parent)]
+    staying = [parent.table_map.name for parent, _ in ends if not changing_keys(parent)]
+    names = join_first_names([f"{parent.table_map.name}.{key}" for parent, key in ends])
+    others = ", or another of these keys" if len(changing) > 1 else ""
+    line = f'add [[source.table.refers]] with column = "{column}" and to = "{changing[0]}"{others}.'
+    fact = f"will keep the number in column {column}, which may be a key of {names}"
+    reason = "because no FOREIGN KEY declares the column as a reference."
+    if not staying:
+        return f"{fact}, while these keys change, {reason} If it is one, {line}"
+    kept = join_first_names(staying)
+    change = f"If it refers to {join_first_names(changing)}, whose numbers change, {line}"
+    stay = f"If it refers to {kept}, there is nothing to do, because {_its(staying)} keys stay."
+    return " ".join([f"{fact}, {reason}", *((change, stay) if changing_keys(ends[0][0]) else (stay, change))])
+
+
+def _its(names: Sequence[str]) -> str:
+    return "its" if len(names) == 1 else "their"
 
 
 def keys_of_relations(databases: InspectedDatabases) -> list[NamedKey]:
