@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import 
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.references.key_names import NamedTables, names_key_of
 from sqlite_consolidate.inventory.references.link_tables import joined_parents
+from sqlite_consolidate.inventory.references.own_keys import are_own_keys
 from sqlite_consolidate.inventory.references.type_columns import is_named_like_a_type, movable_by_name, type_columns_of
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _reference(
 
     It is not known yet for a column beside one that says of which table each id is. Nor is it for a column with the
     name of a table alone: ``track`` of ``tracks`` may be a position, and ``version`` any number. Core Data names its
-    relationships so, and keeps no other numbers under such a name.
+    relationships so, and keeps no other numbers under such a name. ``root`` may be a flag.
     """
     parents = joined_parents(tables, table, column.name) or _parents(table, column.name, named)
     is_id = bool(_ENDS_LIKE_AN_ID.fullmatch(column.name))
@@ -141,7 +142,9 @@ def _reference(
     for parent, key in parents:
         if fits(con, table, column.name, parent, key):
             is_plain = words_of_name(column.name) == words_of_name(parent) and key != _CORE_DATA_KEY
-            return UnstatedReference(table.name, column.name, None if is_plain else (parent, key))
+            is_weak = not is_id and parent == table.name and _names_own_table(column.name)
+            is_open = is_plain or (is_weak and not are_own_keys(con, parent, column.name, key))
+            return UnstatedReference(table.name, column.name, None if is_open else (parent, key))
     return UnstatedReference(table.name, column.name) if is_id else None
 
 
@@ -175,7 +178,7 @@ def _parents(table: Table, column: str, named: NamedTables) -> list[tuple[str, s
     """
     parents = []
     words = words_of_name(column)
-    names_own = not _OWN_TABLE.isdisjoint(words[:1]) and not is_named_like_a_type(column)
+    names_own = _names_own_table(column)
     for other, known_keys in named.possible_parents(column, table.name if names_own else ""):
         keys = [key for key in known_keys if other is not table or folded(key) != folded(column)]
         name = words_of_name(other.name)
@@ -183,6 +186,11 @@ def _parents(table: Table, column: str, named: NamedTables) -> list[tuple[str, s
         if keys and (is_own or words == name or names_key_of(column, other.name, keys)):
             parents.append((other.name, next((key for key in other.primary_key if key in keys), keys[0])))
     return sorted(parents, key=lambda parent: -len(parent[0]))
+
+
+def _names_own_table(column: str) -> bool:
+    """Return whether a column is named like a row of its own table, as ``parent`` is."""
+    return not _OWN_TABLE.isdisjoint(words_of_name(column)[:1]) and not is_named_like_a_type(column)
 
 
 def _names_row_of(column: list[str], table: list[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import table_id
@@ -25,6 +26,9 @@ TEXT = "typeof({0}) = 'text' AND {0} GLOB '[1-9]*' AND {0} NOT GLOB '*[^0-9]*' A
 
 MOSTLY = 0.9
 """Share of the different numbers of a column that are keys, from which it may be a reference. Other rows are gone."""
+
+UNLIKELY = 1e-4
+"""Probability below which numbers are keys by more than chance."""
 
 _MANY = 500
 
@@ -61,6 +65,17 @@ def texts_of(databases: InspectedDatabases, mapping: TableMapping, query: str) -
         return [text for (text,) in reader.execute(query)]
     finally:
         reader.text_factory = text_factory
+
+
+def are_rarely_keys(largest: Sequence[int], known: int) -> bool:
+    """Return whether keys are so few that other numbers would rarely all be keys.
+
+    Args:
+        largest: Different numbers above 0, the largest first.
+        known: Number of keys from 1 to the largest.
+    """
+    density = min(1, known * gcd(*largest) / largest[0])
+    return bool(density ** len(largest) < UNLIKELY)
 
 
 def rowids_are_keys(databases: InspectedDatabases, mapping: TableMapping, parent: TableMapping, key: str) -> bool:

@@ -10,7 +10,6 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from heapq import nlargest
-from math import gcd
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
     INTEGER,
     MOSTLY,
+    are_rarely_keys,
     count_rows,
     loose_columns,
 )
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
 _NUMBER_END = re.compile("_?(?:no|nr|num|number)$", re.IGNORECASE)
 _ROWS, _NUMBERS = 20_000, 500  # as many are read of a column
-_UNLIKELY = 1e-4
 _MANY_KEYS, _REACH = 100, 0.9
 _FEW = 3
 
@@ -262,8 +261,7 @@ class _Numbers:
             return False
         reader = _reader(self.databases, self.mapping)
         known = _number(reader, f"SELECT count(*) FROM {table} WHERE {key} BETWEEN 1 AND {self.largest[0]}")
-        density = min(1, known * gcd(*self.largest) / self.largest[0])
-        if density ** len(self.largest) < _UNLIKELY:
+        if are_rarely_keys(self.largest, known):
             return True
         if not self.is_repeated or known < _MANY_KEYS or len(self.largest) < _MANY_KEYS // 2:
             return False
