@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.checks.merged_files.migration_stamps import Stamp
+    from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
     from sqlite_consolidate.engine.sqlite.connections import Connection
     from sqlite_consolidate.inventory.discovery import Candidate
     from sqlite_consolidate.inventory.references.column_statistics import ColumnStatistics
@@ -163,11 +164,19 @@ class Database:
         return {folded(table.name): table for table in reversed(self.tables)}
 
 
-def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None) -> Database:
+def inspect_file(
+    root: Path, candidate: Candidate, limits: Limits | None = None, joins: CodeJoins | None = None
+) -> Database:
     """Return what a file holds.
 
     The file is not changed and no sidecar file is left beside it.
     A database with a hot journal is not opened, because SQLite would write to it before it can be read.
+
+    Args:
+        root: The workspace.
+        candidate: The file.
+        limits: Limits of time and size for reading.
+        joins: The columns that code compares. None if no code was read.
     """
     path, limits = root / candidate.file, limits or Limits()
     if candidate.unread_reason:
@@ -194,7 +203,9 @@ def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None)
             names = {table.name for table in (*schema.movable, *schema.lacking)}
             tables = tuple(_table(con, schema, table) for name, table in schema.tables.items() if name in names)
             joined = tuple(_joined(con, schema, view.name) for view in schema.views)
-            unstated = find_all_references(con, schema, [table.table for table in tables])
+            unstated = find_all_references(
+                con, schema, [table.table for table in tables], joins.keys_in(schema) if joins else ()
+            )
             counts = [(table.table, table.rows or 0) for table in tables if not table.has_more]
             statistics = count_values(with_sqlite_utils(con), counts, unstated)
     except ProblemError as error:

@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.code.scanning.name_patterns import fits_open_patt
 from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+from sqlite_consolidate.engine.code.tables.joined_keys import read_code_joins
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.processes import Holder, find_holders
 from sqlite_consolidate.engine.sqlite.sidecars import SHM, SIDECARS
@@ -138,17 +139,19 @@ def take_inventory(
     on_progress("looking for databases")
     discovery = discover(root, progress)
     state = file_state(root, [candidate.file for candidate in discovery.candidates])
+    database_identities = frozenset(candidate.identity for candidate in discovery.candidates)
+    names = [candidate.file for candidate in discovery.candidates]
+    scope = ScanScope(root, ["."], names, never_open=database_identities, excluded=frozenset(excluded))
+    on_progress("reading the SQL of the code")
+    joins = read_code_joins(scope)
     on_progress(f"looking into {len(discovery.candidates)} files")
     databases: list[Database] = []
     progress.begin(len(discovery.candidates), "files", lambda: len(databases))
     for candidate in discovery.candidates:
-        databases.append(inspect_file(root, candidate, limits))  # noqa: PERF401 -- its length is the progress
+        databases.append(inspect_file(root, candidate, limits, joins))  # noqa: PERF401 -- its length is the progress
     on_progress("comparing databases")
     duplicates = find_duplicates(root, databases, limits)
     on_progress(f"reading {discovery.files} files for mentions")
-    database_identities = frozenset(candidate.identity for candidate in discovery.candidates)
-    names = [database.file for database in databases]
-    scope = ScanScope(root, ["."], names, never_open=database_identities, excluded=frozenset(excluded))
     scanned = find_mentions(scope, progress=progress)
     on_progress("listing the processes that have them open")
     held = find_holders([root / database.file for database in databases])

@@ -36,12 +36,14 @@ class ProposedRefers(NamedTuple):
         to: The key that its column refers to, as ``table.key``.
         when: SQL condition on the rows that refer to it. Empty for all rows.
         by: Triggers that write the key into the column, as text. Empty where each value is a key.
+        joined: File and line of code that compares the column with the key. Empty if that is not the evidence.
     """
 
     column: str
     to: str
     when: str = ""
     by: str = ""
+    joined: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ class ProposedSource:
         obstacle: Why its keys cannot get new values; else empty.
         version: Decision about a conflicted copy, where none of its tables is kept apart; else empty.
         loose: Columns named like references to which no table fits, as ``table.column``.
+        joined: Columns that code compares with a key, each with the file and the line.
         unnamed: Tables of which no column names the file of a row, though rows of several files come into them.
         constants: Columns that the plan fills, each with its text.
         undecided: Tables in which files of the pattern have other rows under equal keys.
@@ -171,6 +174,7 @@ class ProposedSource:
     obstacle: str = ""
     version: str = ""
     loose: tuple[str, ...] = ()
+    joined: tuple[tuple[str, str], ...] = ()
     unnamed: tuple[str, ...] = ()
     constants: tuple[tuple[str, str], ...] = ()
     undecided: tuple[str, ...] = ()
@@ -240,7 +244,7 @@ class ProposedSource:
             *(_ask_about_separate(others, self) or ((self.version,) if self.version else ())),
             *_ask_about_stamps(stamps, self),
             *_ask_about_left([leave for leave in self.leaves if leave.decide]),
-            *(_ask_about_loose(self.loose) if self.keys else ()),
+            *(_ask_about_loose(self.loose, dict(self.joined)) if self.keys else ()),
         )
 
 
@@ -316,13 +320,20 @@ def _ask_about_separate(apart: list[ProposedMap], source: ProposedSource) -> tup
     return (f"{fact}, so {change}. {union}",)
 
 
-def _ask_about_loose(columns: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the decision about columns that may refer to rows with new keys, or none."""
+def _ask_about_loose(columns: tuple[str, ...], joined: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the decision about columns that may refer to rows with new keys, or none.
+
+    Args:
+        columns: These columns.
+        joined: Columns that code compares with a key, each to the file and the line.
+    """
     if not columns:
         return ()
     looks = f"{join_first_names(columns, _MOST_COLUMNS)} {'looks' if len(columns) == 1 else 'look'} like a reference"
     advice = "If the numbers mean rows of this file, add a [[source.table.refers]]. Otherwise they stay."
-    return (f"{looks}, and nothing states to which table. {advice}",)
+    compared = [f"{column} ({joined[column]})" for column in columns if column in joined]
+    fact = f" Code compares {join_first_names(compared)} with a key." if compared else ""
+    return (f"{looks}, and nothing states to which table.{fact} {advice}",)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.checks.merged_files.files_told_apart import files
 from sqlite_consolidate.engine.checks.merged_files.merged_tables import find_merged_tables
 from sqlite_consolidate.engine.checks.open_files import find_open_databases
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
+from sqlite_consolidate.engine.checks.renumbering.joined_columns import joined_column_findings
 from sqlite_consolidate.engine.checks.renumbering.key_texts import changed_offsets
 from sqlite_consolidate.engine.code.git import archive_findings, uncommitted_findings
 from sqlite_consolidate.engine.code.remaining import (
@@ -25,10 +26,11 @@ from sqlite_consolidate.engine.code.remaining import (
     uses_of_each,
     uses_of_target,
 )
-from sqlite_consolidate.engine.code.renamed_tables import old_table_findings
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
 from sqlite_consolidate.engine.code.scanning.scan import attention_findings
 from sqlite_consolidate.engine.code.suggestions.shared_names import find_shared_names, shared_name_findings
+from sqlite_consolidate.engine.code.tables.joined_keys import read_code_joins
+from sqlite_consolidate.engine.code.tables.renamed_tables import old_table_findings
 from sqlite_consolidate.engine.run.results import Preflight, RunResults
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
@@ -107,6 +109,8 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     mentions = remaining_mentions(scope, planned)
     inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
     inspected.findings += shared_name_findings(run.root, plan.target, find_shared_names(scope, planned))
+    if any(mapping.shifted for mapping in inspected.mappings):
+        inspected.findings += joined_column_findings(inspected, read_code_joins(scope))
     renamed, merged = _renamed(inspected), find_merged_tables(inspected)
     if merged or any(renamed.values()):
         meets_target = any(plan.target in table.files for table in merged)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.renamed_tables import find_old_table_names
 from sqlite_consolidate.engine.code.scanning.old_names import Mention
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+from sqlite_consolidate.engine.code.tables.renamed_tables import find_old_table_names
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.code.smoke_tests import name_apart, propose_smoke_tests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlite_consolidate.engine.code.renamed_tables import OldTableName
+    from sqlite_consolidate.engine.code.tables.renamed_tables import OldTableName
     from sqlite_consolidate.inventory.code.smoke_tests import ProposedSmoke
     from sqlite_consolidate.inventory.inventory import Inventory
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource

@@ -41,6 +41,7 @@ class UnstatedReference:
         when: SQL condition on the rows that refer to it. Empty for all rows.
         by: Triggers that write the key into the column, as text. Empty where each value is a key.
         among: The tables and keys of which one is that to which it refers, if it is not known which.
+        joined: File and line of code that compares the column with the key. Empty if that is not the evidence.
     """
 
     table: str
@@ -50,6 +51,7 @@ class UnstatedReference:
     when: str = ""
     by: str = ""
     among: tuple[tuple[str, str], ...] = ()
+    joined: str = ""
 
 
 def find_unstated_references(con: sqlite3.Connection, tables: Sequence[Table]) -> tuple[UnstatedReference, ...]:
@@ -135,7 +137,7 @@ def _reference(
     is_id = bool(_ENDS_LIKE_AN_ID.fullmatch(column.name))
     if not parents and not is_id:
         return None
-    if not has_rows(con, table, _NUMBERS.format(quoted(column.name))):
+    if not has_numbers(con, table, column.name):
         return UnstatedReference(table.name, column.name, is_empty=True) if is_id or parents else None
     if type_columns_of(con, tables, table, column.name):
         return UnstatedReference(table.name, column.name)
@@ -163,6 +165,11 @@ def fits(con: sqlite3.Connection, table: Table, column: str, parent: str, key: s
     unknown = f"{numbers} AND {name} NOT IN (SELECT {quoted(key)} FROM main.{quoted(parent)})"
     others = f"({unknown}) OR typeof({name}) NOT IN ('integer', 'null')"
     return not has_rows(con, table, f"({when}) AND ({others})") and has_rows(con, table, f"({when}) AND {numbers}")
+
+
+def has_numbers(con: sqlite3.Connection, table: Table, column: str) -> bool:
+    """Return whether a column has a number above 0."""
+    return has_rows(con, table, _NUMBERS.format(quoted(column)))
 
 
 def has_rows(con: sqlite3.Connection, table: Table, condition: str) -> bool:

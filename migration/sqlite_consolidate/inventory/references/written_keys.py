@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import 
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.schema.index_queries import trigger_statements
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.inventory.references.joined_columns import find_joined_columns
 from sqlite_consolidate.inventory.references.link_tables import open_columns
 from sqlite_consolidate.inventory.references.rowid_keys import find_rowid_keys
 from sqlite_consolidate.inventory.references.type_columns import movable_by_name, type_columns_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from sqlite_consolidate.engine.code.tables.joined_keys import JoinedKey
     from sqlite_consolidate.engine.sqlite.schema.index_queries import Token
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 
@@ -51,16 +53,17 @@ class _Write(NamedTuple):
 
 
 def find_all_references(
-    con: sqlite3.Connection, schema: Schema, tables: Sequence[Table]
+    con: sqlite3.Connection, schema: Schema, tables: Sequence[Table], joined: Iterable[JoinedKey] = ()
 ) -> tuple[UnstatedReference, ...]:
     """Return each column that looks like a reference and is no declared one.
 
-    Its name, a column beside it that names tables, or a trigger says to what it refers.
+    Its name, a column beside it that names tables, a trigger or code says to what it refers.
 
     Args:
         con: Reads the database.
         schema: Its schema.
         tables: The tables that can be moved.
+        joined: The columns that code compares with keys.
     """
     columns = _by_column(find_unstated_references(con, tables))
     by_name = movable_by_name(tables)
@@ -68,6 +71,7 @@ def find_all_references(
         if (name, column) not in columns or not columns[name, column][0].to:
             is_typed = not written[0].when and type_columns_of(con, by_name, by_name[folded(name)], column)
             columns[name, column] = [UnstatedReference(name, column)] if is_typed else written
+    columns |= _by_column(find_joined_columns(con, tables, joined, columns))
     columns |= _by_column(_find_open_columns(con, by_name, columns))
     loosely = [each for each, *_ in columns.values() if not each.is_empty and (each.when or not each.to)]
     loose = ((table.name, column.name) for table, column in undeclared([*by_name.values()]))

@@ -90,6 +90,9 @@ class SourceProposal:
             files=self.family.files if len(self.family.files) > 1 else (),
             lacks=self.family.lacks,
             obstacle=find_obstacle(self.database),
+            joined=tuple(
+                (f"{each.table}.{each.column}", each.joined) for each in self.database.unstated if each.joined
+            ),
             loose=loose_columns(self.database, self.family.files[0], self.shared_keys),
         )
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.code.remaining import remaining_mentions, uses_of_each, uses_of_target
-from sqlite_consolidate.engine.code.renamed_tables import find_old_table_names, old_table_findings
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+from sqlite_consolidate.engine.code.tables.renamed_tables import find_old_table_names, old_table_findings
 from sqlite_consolidate.plan.parts.programs import Reference
 from tests.support.scanned_trees import write
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sqlite_consolidate.engine.code.sql_texts import tables_named_in
+from sqlite_consolidate.engine.code.tables.sql_texts import tables_named_in
 
 NAMES = {"tag", "settings"}
 

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.code.scanning.old_names import any_of
 from sqlite_consolidate.engine.code.scanning.scan import is_documentation, text_of
 from sqlite_consolidate.engine.code.scanning.scanned_files import list_scanned_files
 from sqlite_consolidate.engine.code.source_files import has_only_literals, is_database
-from sqlite_consolidate.engine.code.sql_texts import tables_named_in
+from sqlite_consolidate.engine.code.tables.sql_texts import tables_named_in
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import join_first_names
 

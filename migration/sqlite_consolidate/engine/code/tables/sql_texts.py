@@ -62,12 +62,11 @@ def tables_named_in(file: str, text: str, names: Collection[str]) -> list[tuple[
         names: Folded names of tables and views.
     """
     places = {place for place in _mapped_tables(file, text) if place[1] in names}
-    if not _is_sql(file) and not _MAY_BEGIN.search(text):
-        return sorted(places)
-    lines = LINE_END.split(text)
+    statements = list(statements_in(file, text))
+    lines = LINE_END.split(text) if statements else []
     places |= {
         (_line_of(name, lines, first, last), name)
-        for statement, first, last in _statements(file, text)
+        for statement, first, last in statements
         for name in _tables_of(words_of(statement)) & set(names)
     }
     return sorted(places)
@@ -109,11 +108,22 @@ def _is_sql(file: str) -> bool:
     return file.lower().endswith(".sql")
 
 
-def _statements(file: str, text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield each text of a program that begins like SQL, with its first and its last line."""
+def statements_in(file: str, text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield each text of a program that begins like SQL, with its first and its last line.
+
+    A file of SQL is one text.
+
+    Args:
+        file: Path of the program, whose ending tells the language.
+        text: Its source.
+    """
     if _is_sql(file):
         yield text, 1, find_line(text, len(text))
-        return
+    elif _MAY_BEGIN.search(text):
+        yield from _statements(file, text)
+
+
+def _statements(file: str, text: str) -> Iterator[tuple[str, int, int]]:
     if is_python(file):
         try:
             yield from _python_statements(parse_tree(text))

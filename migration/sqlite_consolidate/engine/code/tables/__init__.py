@@ -1,0 +1,1 @@
+"""The tables and columns that the SQL of code names."""

@@ -1,0 +1,110 @@
+"""Find the columns that the SQL of code compares with the key of a table."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlite_consolidate.engine.code.scanning.scan import is_documentation, text_of
+from sqlite_consolidate.engine.code.scanning.scanned_files import list_scanned_files
+from sqlite_consolidate.engine.code.tables.compared_columns import comparisons_in
+from sqlite_consolidate.engine.code.tables.sql_texts import statements_in
+from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
+from sqlite_consolidate.engine.sqlite.sql import folded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+    from sqlite_consolidate.engine.code.tables.compared_columns import ColumnName, Comparison, QueryScope
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
+
+_MOST_CHARACTERS = 1_000_000  # a longer text is a dump
+
+
+class JoinedKey(NamedTuple):
+    """Hold a column that code compares with the key of a table.
+
+    Attributes:
+        table: The table of the column.
+        to: Table and key.
+        place: File and line of the code.
+    """
+
+    table: str
+    column: str
+    to: tuple[str, str]
+    place: str
+
+
+class CodeJoins:
+    """Know the columns that the SQL of code compares, whatever the databases are."""
+
+    def __init__(self, comparisons: Sequence[tuple[str, Comparison]]) -> None:
+        """Take each comparison with its place."""
+        self._comparisons = comparisons
+        self._known: dict[tuple[str, ...], tuple[JoinedKey, ...]] = {}
+
+    def keys_in(self, schema: Schema) -> tuple[JoinedKey, ...]:
+        """Return the columns of a database that are compared with a key.
+
+        A column that a FOREIGN KEY declares is none. A statement counts only if the database has all of its tables.
+        Thousands of files have the same schema, which is looked up once.
+        """
+        statements = tuple(table.sql for table in schema.tables.values())
+        if statements not in self._known:
+            self._known[statements] = tuple(self._find(schema)) if self._comparisons else ()
+        return self._known[statements]
+
+    def _find(self, schema: Schema) -> Iterator[JoinedKey]:
+        tables = {folded(table.name): table for table in schema.tables.values()}
+        names = tables.keys() | {folded(view.name) for view in schema.views}
+        known = set()
+        for place, comparison in self._comparisons:
+            left, right = (_column(name, tables) for name in (comparison.left, comparison.right))
+            if not (left and right and comparison.tables <= names):
+                continue
+            for (table, column), (parent, key) in ((left, right), (right, left)):
+                joined = table.name, column, (parent.name, key)
+                is_joined = parent.primary_key == (key,) and (table, column) != (parent, key)
+                if is_joined and joined not in known and not _is_declared(table, column):
+                    known.add(joined)
+                    yield JoinedKey(*joined, place)
+
+
+def read_code_joins(scope: ScanScope) -> CodeJoins:
+    """Return the columns that the SQL of scanned files compares.
+
+    Documentation does not count.
+    """
+    comparisons = []
+    for file in list_scanned_files(scope).files:
+        text = None if is_documentation(file) else text_of(os.fspath(scope.root), file, {})
+        if text and len(text) <= _MOST_CHARACTERS:
+            for statement, first, last in statements_in(file, text):
+                comparisons += [(f"{file}:{min(first + each.line, last)}", each) for each in comparisons_in(statement)]
+    return CodeJoins(comparisons)
+
+
+def _column(named: ColumnName, tables: Mapping[str, Table]) -> tuple[Table, str] | None:
+    """Return the table and the column that a name means, or None if it is not certain."""
+    scope: QueryScope | None = named.scope
+    while scope is not None:
+        possible = [tables.get(table) for alias, table in scope.tables if named.alias in ("", alias)]
+        meant = [(table, column) for table in possible if table and (column := _stored_name(table, named.column))]
+        if named.alias and possible:
+            return meant[0] if len(possible) == len(meant) == 1 else None
+        if meant or None in possible:
+            return meant[0] if len(meant) == 1 and None not in possible else None
+        scope = scope.outer
+    return None
+
+
+def _stored_name(table: Table, name: str) -> str:
+    """Return a column as its table declares it, or an empty text."""
+    column = table.column(name)
+    return column.name if column else table.alias if name in ROWIDS else ""
+
+
+def _is_declared(table: Table, column: str) -> bool:
+    return any(folded(column) in map(folded, key.columns) for key in table.foreign_keys)

@@ -1,0 +1,78 @@
+"""Find the columns that code compares with a key of their database.
+
+The comparison is the hint, whatever the name of the column is, and its values are the evidence.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import names_table
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.references.type_columns import movable_by_name, names_in, type_columns_of
+from sqlite_consolidate.inventory.references.unstated_references import (
+    UnstatedReference,
+    fits,
+    has_numbers,
+    undeclared,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from sqlite_consolidate.engine.code.tables.joined_keys import JoinedKey
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+
+    _Known = Mapping[tuple[str, str], Sequence[UnstatedReference]]
+
+
+def find_joined_columns(
+    con: sqlite3.Connection,
+    tables: Sequence[Table],
+    joined: Iterable[JoinedKey],
+    known: _Known,
+) -> Iterator[UnstatedReference]:
+    """Yield each column that only a comparison in code shows to be a reference.
+
+    Code that compares it with several keys of which each could be meant leaves that open.
+
+    Args:
+        con: Reads the database.
+        tables: The tables that can be moved.
+        joined: The columns that code compares with keys.
+        known: The columns that look like references.
+    """
+    by_name = movable_by_name(tables)
+    columns = {(table.name, column.name) for table, column in undeclared([*by_name.values()])}
+    by_column: dict[tuple[str, str], list[JoinedKey]] = defaultdict(list)
+    for each in joined:
+        references = known.get((each.table, each.column), ())
+        is_known = any(reference.to or reference.among for reference in references)
+        if (each.table, each.column) in columns and folded(each.to[0]) in by_name and not is_known:
+            by_column[each.table, each.column].append(each)
+    for (name, column), keys in by_column.items():
+        table = by_name[folded(name)]
+        if not has_numbers(con, table, column):
+            yield UnstatedReference(name, column, is_empty=True)
+            continue
+        is_typed = type_columns_of(con, by_name, table, column) or _names_tables_beside(con, by_name, table, column)
+        possible = [each.to for each in keys if not is_typed and fits(con, table, column, *each.to)]
+        owners = [to for to in possible if not _is_reference(by_name[folded(to[0])], to[1], known)] or possible[:1]
+        yield UnstatedReference(name, column, owners[0] if len(owners) == 1 else None, joined=keys[0].place)
+
+
+def _names_tables_beside(con: sqlite3.Connection, tables: Mapping[str, Table], table: Table, column: str) -> bool:
+    """Return whether another column has texts that all name tables, beside numbers."""
+    for other in table.stored:
+        names = [name for _, name in names_in(con, tables, table, column, other.name)]
+        if names and all(any(names_table(name, each.name) for each in tables.values()) for name in names):
+            return True
+    return False
+
+
+def _is_reference(table: Table, key: str, known: _Known) -> bool:
+    """Return whether a key is that of another table, to which it refers."""
+    is_declared = any(folded(key) in map(folded, declared.columns) for declared in table.foreign_keys)
+    return is_declared or any(reference.to for reference in known.get((table.name, key), ()))

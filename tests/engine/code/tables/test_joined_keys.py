@@ -1,0 +1,119 @@
+"""Specify which columns the SQL of code compares with the key of a table."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+from sqlite_consolidate.engine.code.tables.compared_columns import comparisons_in
+from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins, read_code_joins
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
+from sqlite_consolidate.sqlite_library import sqlite3
+from tests.support.scanned_trees import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlite_consolidate.engine.code.tables.joined_keys import JoinedKey
+
+LEDGER = """
+    CREATE TABLE account(id INTEGER PRIMARY KEY, name, owner);
+    CREATE TABLE entry(id INTEGER PRIMARY KEY, memo, debit INT, credit INT, page REFERENCES page);
+    CREATE TABLE page(number INTEGER PRIMARY KEY, entry_id INT);
+    CREATE TABLE pair(account INT, entry INT, PRIMARY KEY (account, entry));
+"""
+DEBIT = ("entry", "debit", ("account", "id"))
+CREDIT = ("entry", "credit", ("account", "id"))
+OF_PAIR = ("pair", "account", ("account", "id"))
+LINE = 'Q = "SELECT e.memo FROM entry e JOIN account a ON a.id = e.debit"'
+
+
+def keys_in(joins: CodeJoins) -> list[JoinedKey]:
+    """Return what the joins mean in a ledger."""
+    with closing(sqlite3.connect(":memory:")) as con:
+        con.executescript(LEDGER)
+        return list(joins.keys_in(read_schema(con)))
+
+
+def joined(sql: str) -> list[tuple[str, str, tuple[str, str]]]:
+    """Return the columns that a statement compares with keys."""
+    return [each[:3] for each in keys_in(CodeJoins([("a.py:1", each) for each in comparisons_in(sql)]))]
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT 1 FROM entry e JOIN account d ON d.id = e.debit JOIN account c ON e.credit = c.id", [DEBIT, CREDIT]),
+        ("SELECT 1 FROM entry AS e LEFT JOIN account ON (account.id IS e.debit) WHERE e.id = ?", [DEBIT]),
+        ('SELECT 1 FROM "entry" AS [e], main.`account` WHERE account."id" == main.entry.debit', []),
+        ('SELECT 1 FROM "entry" AS [e], main.`account` WHERE account."id" == e.debit', [DEBIT]),
+        ("SELECT 1 FROM entry, account a WHERE debit = a.id AND id = credit", [DEBIT]),
+        ("SELECT 1 FROM account WHERE id NOT IN (SELECT DISTINCT debit FROM entry)", [DEBIT]),
+        ("DELETE FROM entry WHERE debit IN (SELECT id FROM account WHERE owner = entry.credit)", [DEBIT]),
+        ("UPDATE entry SET memo = (SELECT name FROM account WHERE account.rowid = debit)", [DEBIT]),
+        ("SELECT 1 FROM entry e WHERE EXISTS (SELECT 1 FROM account e WHERE e.id = debit)", [DEBIT]),
+        ("SELECT 1 FROM entry e WHERE e.debit = (SELECT id FROM account)", [DEBIT]),
+        ("SELECT 1 FROM (entry e JOIN account a ON a.id = e.debit) ORDER BY e.id", [DEBIT]),
+        ("SELECT 1 FROM pair p JOIN (SELECT debit AS id FROM entry) d JOIN account a ON p.account = a.id", [OF_PAIR]),
+        ("SELECT 1 FROM entry e JOIN json_each(e.memo) j JOIN account a ON a.id = e.debit", [DEBIT]),
+        ("SELECT id FROM entry; SELECT 1 FROM page p JOIN entry ON p.entry_id = entry.id", None),
+        ("SELECT 1 FROM account UNION SELECT 1 FROM page JOIN entry ON entry_id = id", None),
+    ],
+)
+def test_comparison_with_a_key_is_found(sql: str, expected: list[tuple[str, str, tuple[str, str]]] | None) -> None:
+    """Each name means the table that FROM and JOIN give to it in the same query."""
+    assert joined(sql) == ([("page", "entry_id", ("entry", "id"))] if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 FROM entry e JOIN account a ON a.id = e.debit + 1",
+        "SELECT 1 FROM entry e JOIN account a ON 10 * a.id = e.debit",
+        "SELECT 1 FROM entry e JOIN account a ON a.id <= e.debit AND a.id != e.credit AND a.id IS NOT e.debit",
+        "SELECT 1 FROM entry e JOIN account a ON a.id = :debit AND :id = e.debit",
+        "SELECT 1 FROM entry e JOIN account a ON a.id = abs(e.debit) AND 'a.id' = e.debit",
+        "SELECT 1 FROM entry e JOIN account a -- ON a.id = e.debit",
+        "SELECT 1 FROM entry e JOIN account a ON a.owner = e.debit",
+        "SELECT 1 FROM entry e JOIN page p ON p.number = e.page",
+        "SELECT 1 FROM entry a JOIN entry b ON a.id = b.id",
+        "SELECT 1 FROM entry e JOIN account a ON a.id = e.debit JOIN town t ON t.id = a.owner",
+        "WITH account(id) AS (SELECT 1) SELECT 1 FROM entry e JOIN account a ON a.id = e.debit",
+        "SELECT 1 FROM entry e JOIN (SELECT max(id) AS id FROM account) a ON a.id = e.debit",
+        "SELECT 1 FROM ? e JOIN account a ON a.id = debit",
+        "SELECT 1 FROM entry e WHERE debit IN (SELECT max(id) FROM account)",
+        "SELECT 1 FROM entry e JOIN account a WHERE id = debit",
+    ],
+)
+def test_another_comparison_is_no_reference(sql: str) -> None:
+    """No computed value counts, no declared reference, and no table of another database."""
+    assert joined(sql) == []
+
+
+def test_using_compares_the_columns_of_both_tables() -> None:
+    """The key has the name of the column."""
+    with closing(sqlite3.connect(":memory:")) as con:
+        con.executescript("CREATE TABLE a(code INTEGER PRIMARY KEY); CREATE TABLE b(n, code INT)")
+        joins = CodeJoins([("a.py:1", each) for each in comparisons_in("SELECT 1 FROM b JOIN a USING (code)")])
+        assert [each[:3] for each in joins.keys_in(read_schema(con))] == [("b", "code", ("a", "code"))]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "expected"),
+    [
+        ("a.py", f"import x\n{LINE}\n", ["a.py:2"]),
+        ("a.py", f'Q = """\n{LINE[5:-1]}\n    """\n', ["a.py:2"]),
+        ("a.js", f"run(`{LINE[5:-1]}`)", ["a.js:1"]),
+        ("a.sql", f"SELECT 1;\n\n{LINE[5:-1]};", ["a.sql:3"]),
+        ("a.py", f"# {LINE}", []),
+        ("README.md", LINE, []),
+    ],
+)
+def test_place_is_the_line_of_the_comparison(tmp_path: Path, file: str, text: str, expected: list[str]) -> None:
+    """Only SQL in code counts."""
+    write(tmp_path, file, text)
+
+    assert [each.place for each in keys_in(read_code_joins(ScanScope(tmp_path, ["."], [])))] == expected

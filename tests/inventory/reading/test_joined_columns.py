@@ -1,0 +1,76 @@
+"""Specify what a column refers to that code compares with a key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.engine.code.tables.compared_columns import comparisons_in
+from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
+from sqlite_consolidate.inventory.discovery import discover
+from sqlite_consolidate.inventory.inspection import inspect_file
+from sqlite_consolidate.inventory.plan_writer import render_plan
+from tests.support.workspaces.inventory_folder import proposal_of
+from tests.support.workspaces.whole_run import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TABLES = """
+    CREATE TABLE account(id INTEGER PRIMARY KEY, name); CREATE TABLE town(id INTEGER PRIMARY KEY, name);
+    CREATE TABLE owner(account_id INTEGER PRIMARY KEY REFERENCES account);
+    CREATE TABLE entry(memo, debit INTEGER, account INTEGER, kind);
+    INSERT INTO account VALUES (1, '{0}'), (2, '{0}'), (3, '{0}');
+    INSERT INTO town VALUES (1, 1), (2, 2); INSERT INTO owner VALUES (1), (2);
+"""
+JOIN = "SELECT 1 FROM entry e JOIN {} t ON e.{} = t.{};"
+OF_ACCOUNT = JOIN.format("account", "debit", "id")
+
+
+@pytest.mark.parametrize(
+    ("rows", "code", "expected"),
+    [
+        ("('a', 1, NULL, 2), ('b', 2, NULL, 2)", OF_ACCOUNT, [("debit", ("account", "id"), False)]),
+        ("('a', 7, NULL, 2), ('b', 2, NULL, 2)", OF_ACCOUNT, [("debit", None, False)]),
+        ("('a', 0, NULL, 2)", OF_ACCOUNT, [("debit", None, True)]),
+        ("('a', 1, NULL, 'town')", OF_ACCOUNT, [("debit", None, False)]),
+        ("('a', 1, NULL, 2)", OF_ACCOUNT + JOIN.format("town", "debit", "id"), [("debit", None, False)]),
+        (
+            "('a', 1, NULL, 2)",
+            JOIN.format("owner", "debit", "account_id") + OF_ACCOUNT,
+            [("debit", ("account", "id"), False)],
+        ),
+        ("('a', NULL, 3, 2)", JOIN.format("account", "account", "id"), [("account", ("account", "id"), False)]),
+        ("('a', NULL, 3, 2)", "", [("account", None, False)]),
+    ],
+    ids=["keys", "no keys", "no number", "typed", "two tables", "key of a key", "plain name", "no code"],
+)
+def test_values_of_a_compared_column_have_to_be_keys(
+    tmp_path: Path, rows: str, code: str, expected: list[tuple[str, tuple[str, str] | None, bool]]
+) -> None:
+    """If code means several tables, or the values are no keys, a person decides."""
+    execute(tmp_path / "a.db", f"{TABLES.format('x')} INSERT INTO entry VALUES {rows}")
+    [candidate] = discover(tmp_path).candidates
+    joins = CodeJoins([("a.py:1", each) for each in comparisons_in(code)])
+
+    unstated = inspect_file(tmp_path, candidate, joins=joins).unstated
+
+    columns = [each for each in unstated if each.column in ("debit", "account") and (each.to or not each.is_empty)]
+    columns += [each for each in unstated if each.column == "debit" and each.is_empty]
+    assert [(each.column, each.to, each.is_empty) for each in columns] == expected
+
+
+@pytest.mark.parametrize(("debit", "is_key"), [(2, True), (9, False)])
+def test_plan_names_the_line_of_code(tmp_path: Path, debit: int, is_key: bool) -> None:
+    """A reference of which the values are keys is stated, and any other is a decision."""
+    (tmp_path / "app.py").write_text(f'DB = "shop.db", "app.db"\nQ = "{OF_ACCOUNT}"\n', "utf-8")
+    sql = f"{TABLES} INSERT INTO entry VALUES ('{{0}}', {debit}, NULL, NULL);"
+
+    refined = proposal_of(tmp_path, app=sql.format("x"), shop=sql.format("y"))
+
+    [source] = refined.proposal.sources
+    stated = [(each.column, each.to, each.joined) for table in source.maps for each in table.refers]
+    assert stated == ([("debit", "account.id", "app.py:2")] if is_key else [])
+    assert source.loose == (() if is_key else ("entry.debit",))
+    assert "app.py:2" in render_plan(refined.proposal, "2026-11-29")
