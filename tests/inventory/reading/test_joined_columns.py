@@ -36,6 +36,7 @@ OF_ACCOUNT = JOIN.format("account", "debit", "id")
         ("('a', 0, NULL, 2)", OF_ACCOUNT, [("debit", None, True)]),
         ("('a', 1, NULL, 'town')", OF_ACCOUNT, [("debit", None, False)]),
         ("('a', 1, NULL, 2)", OF_ACCOUNT + JOIN.format("town", "debit", "id"), [("debit", None, False)]),
+        ("('a', 3, NULL, 2)", OF_ACCOUNT + JOIN.format("town", "debit", "id"), [("debit", None, False)]),
         (
             "('a', 1, NULL, 2)",
             JOIN.format("owner", "debit", "account_id") + OF_ACCOUNT,
@@ -44,7 +45,7 @@ OF_ACCOUNT = JOIN.format("account", "debit", "id")
         ("('a', NULL, 3, 2)", JOIN.format("account", "account", "id"), [("account", ("account", "id"), False)]),
         ("('a', NULL, 3, 2)", "", [("account", None, False)]),
     ],
-    ids=["keys", "no keys", "no number", "typed", "two tables", "key of a key", "plain name", "no code"],
+    ids=["keys", "no keys", "no number", "typed", "two tables", "one of two", "key of a key", "plain name", "no code"],
 )
 def test_values_of_a_compared_column_have_to_be_keys(
     tmp_path: Path, rows: str, code: str, expected: list[tuple[str, tuple[str, str] | None, bool]]
@@ -59,6 +60,27 @@ def test_values_of_a_compared_column_have_to_be_keys(
     columns = [each for each in unstated if each.column in ("debit", "account") and (each.to or not each.is_empty)]
     columns += [each for each in unstated if each.column == "debit" and each.is_empty]
     assert [(each.column, each.to, each.is_empty) for each in columns] == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "parent", "expected"),
+    [("1, 1", "town", None), ("1, 3", "town", "account"), ("1, 1", "account", "account"), ("1, 1", "owner", "account")],
+)
+def test_code_that_contradicts_a_name_is_a_decision(
+    tmp_path: Path, row: str, parent: str, expected: str | None
+) -> None:
+    """The name and the values say ``account``, and the key of an owner is that of an account."""
+    sql = f"{TABLES.format('x')} CREATE TABLE n(id INTEGER PRIMARY KEY, account_id INT); INSERT INTO n VALUES ({row})"
+    execute(tmp_path / "a.db", sql)
+    [candidate] = discover(tmp_path).candidates
+    key = "account_id" if parent == "owner" else "id"
+    joins = CodeJoins(
+        [("a.py:1", each) for each in comparisons_in(f"SELECT 1 FROM n JOIN {parent} p ON n.account_id = p.{key}")]
+    )
+
+    [reference] = [each for each in inspect_file(tmp_path, candidate, joins=joins).unstated if each.table == "n"]
+
+    assert reference.to == (expected and (expected, "id"))
 
 
 @pytest.mark.parametrize(("debit", "is_key"), [(2, True), (9, False)])

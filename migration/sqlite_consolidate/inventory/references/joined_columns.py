@@ -34,9 +34,10 @@ def find_joined_columns(
     joined: Iterable[JoinedKey],
     known: _Known,
 ) -> Iterator[UnstatedReference]:
-    """Yield each column that only a comparison in code shows to be a reference.
+    """Yield each column to which a comparison in code gives another meaning than its name.
 
-    Code that compares it with several keys of which each could be meant leaves that open.
+    Code that compares it with keys of several tables leaves open which one is meant. So does code that compares it with
+    another key than the one that its name means.
 
     Args:
         con: Reads the database.
@@ -48,19 +49,22 @@ def find_joined_columns(
     columns = {(table.name, column.name) for table, column in undeclared([*by_name.values()])}
     by_column: dict[tuple[str, str], list[JoinedKey]] = defaultdict(list)
     for each in joined:
-        references = known.get((each.table, each.column), ())
-        is_known = any(reference.to or reference.among for reference in references)
-        if (each.table, each.column) in columns and folded(each.to[0]) in by_name and not is_known:
+        if (each.table, each.column) in columns and folded(each.to[0]) in by_name:
             by_column[each.table, each.column].append(each)
     for (name, column), keys in by_column.items():
         table = by_name[folded(name)]
-        if not has_numbers(con, table, column):
+        owners = [each.to for each in keys if not _is_reference(by_name[folded(each.to[0])], each.to[1], known)]
+        if named := [each for each in known.get((name, column), ()) if each.to or each.among]:
+            is_certain = len(named) > 1 or named[0].when or named[0].by or named[0].to in (None, *owners)
+            if not is_certain and any(fits(con, table, column, *to) for to in owners):
+                yield UnstatedReference(name, column, joined=keys[0].place)
+        elif not has_numbers(con, table, column):
             yield UnstatedReference(name, column, is_empty=True)
-            continue
-        is_typed = type_columns_of(con, by_name, table, column) or _names_tables_beside(con, by_name, table, column)
-        possible = [each.to for each in keys if not is_typed and fits(con, table, column, *each.to)]
-        owners = [to for to in possible if not _is_reference(by_name[folded(to[0])], to[1], known)] or possible[:1]
-        yield UnstatedReference(name, column, owners[0] if len(owners) == 1 else None, joined=keys[0].place)
+        else:
+            [to, *others] = owners or [keys[0].to]
+            is_typed = type_columns_of(con, by_name, table, column) or _names_tables_beside(con, by_name, table, column)
+            is_known = not others and not is_typed and fits(con, table, column, *to)
+            yield UnstatedReference(name, column, to if is_known else None, joined=keys[0].place)
 
 
 def _names_tables_beside(con: sqlite3.Connection, tables: Mapping[str, Table], table: Table, column: str) -> bool:

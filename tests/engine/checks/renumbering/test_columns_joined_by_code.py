@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from typing import TYPE_CHECKING
+
 import pytest
 
 from sqlite_consolidate.engine.checks.renumbering.joined_columns import joined_column_findings
 from sqlite_consolidate.engine.code.tables.compared_columns import comparisons_in
 from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
+from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from sqlite_consolidate.plan.model import Refers
 from tests.support.databases import TARGET, Bench, source, table
+from tests.support.workspaces.two_sources import a_run, build_two_sources, execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LEDGER = (
     "CREATE TABLE account(id INTEGER PRIMARY KEY)",
@@ -47,3 +55,23 @@ def test_compared_column_that_stays_is_a_finding(
 
     assert [(each.subject, each.column, each.count) for each in findings] == expected
     assert all("a.py:7" in each.text for each in findings)
+
+
+def test_run_reads_the_sql_of_scanned_code(tmp_path: Path) -> None:
+    """The finding names the line, also of a file that the plan rewrites."""
+    root = build_two_sources(tmp_path / "workspace")
+    tasks = ("CREATE TABLE tasks(id INTEGER PRIMARY KEY, title, step INT)", "INSERT INTO tasks VALUES (1, 'a', 1)")
+    for file in ("workspace.db", "logs/tasks.db"):
+        for statement in ("DROP TABLE IF EXISTS tasks", *tasks):
+            execute(root / file, statement)
+    with (root / "app/tasks.py").open("a") as code:
+        code.write('Q = "SELECT t.title FROM tasks t JOIN tasks s ON s.id = t.step"\n')
+    plan = root / "consolidation.toml"
+    text = plan.read_text().replace('name = "tasks"\n\n', 'name = "tasks"\n  keys = "renumber"\n\n')
+    plan.write_text(f'{text}\n[scan]\npaths = ["app"]\n')
+
+    with closing(a_run(root)) as run:
+        run.perform(PREFLIGHT)
+        findings = [each for each in run.log.findings if each.id == "id-unfollowed"]
+
+    assert [(each.subject, "app/tasks.py:2" in each.text) for each in findings] == [("logs/tasks.db:tasks", True)]
