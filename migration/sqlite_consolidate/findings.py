@@ -177,6 +177,7 @@ class Finding:
             operator asked for them.
         noun: What ``count`` counts, as long as the text does not state the number. It is empty in a record.
         column: Column of the subject that the finding is about, if it is about one. It is empty in a record.
+        to: Key that the column may refer to, as ``to`` of ``refers`` in the plan. It is empty in a record.
     """
 
     id: str
@@ -186,9 +187,12 @@ class Finding:
     text: str
     noun: str = ""
     column: str = ""
+    to: str = ""
 
     @classmethod
-    def of(cls, id: str, subject: str, text: str, *, count: int = 1, noun: str = "", column: str = "") -> Finding:
+    def of(
+        cls, id: str, subject: str, text: str, *, count: int = 1, noun: str = "", column: str = "", to: str = ""
+    ) -> Finding:
         """Return a finding of a known kind, with the level of that kind.
 
         Args:
@@ -198,8 +202,9 @@ class Finding:
             count: Number of rows, tables or other objects that the finding is about.
             noun: If given, :func:`merge_findings` puts the count and this noun before the text.
             column: Column of the subject, if the finding is about one.
+            to: Key that the column may refer to, if the plan can state that.
         """
-        return cls(id, LEVELS[id], subject, count, intern(text), noun, column)  # many files have equal findings
+        return cls(id, LEVELS[id], subject, count, intern(text), noun, column, to)  # many files have equal findings
 
     @property
     def sentence(self) -> str:
@@ -271,5 +276,5 @@ def _join(alike: Sequence[Finding]) -> Finding:
     text = f"{counted(count, first.noun)} {first.text}" if first.noun else first.text
     subjects = list(dict.fromkeys(finding.subject for finding in alike if finding.subject))
     if len(subjects) <= 1:
-        return replace(first, count=count, text=text, noun="", column="")
-    return replace(first, subject="", count=count, text=f"{list_names(subjects)}: {text}", noun="", column="")
+        return replace(first, count=count, text=text, noun="", column="", to="")
+    return replace(first, subject="", count=count, text=f"{list_names(subjects)}: {text}", noun="", column="", to="")

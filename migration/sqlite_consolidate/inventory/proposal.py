@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.text import join_first_names
+from sqlite_consolidate.text import join_first_names, join_names, toml_string
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -23,6 +23,10 @@ _UNITE_NEW_KEYS = (
     "remove `into` of each, and map `columns` that have other names. Where a row of one file is that of another, say "
     "so by `match`, with columns other than the key{named}. Correct rows that match and differ, or choose one of the "
     "two by `on_conflict` beside `match`."
+)
+_UNITE_BY_MATCH = (
+    "remove {into}, and write {lines}. Do so only if equal values of these columns mean the same row. Rows that "
+    'differ then keep the values of the target, and `on_conflict = "prefer-source"` takes those of this file.'
 )
 _OPEN_KEY = "State by `refers` which columns have keys of this file. If none has, set `on_conflict`."
 _LEAVE_COPY = " To leave the copy where it is, remove this [[source]]."
@@ -58,6 +62,7 @@ class ProposedMap:
         shared: Files with the same table that is merged with this one.
         related: Tables of the same source, folded, that it refers to or that refer to it.
         apart: Why it is kept apart, where ``into`` differs from ``name``; else empty.
+        differs_by: Columns by which its rows match others from which they differ, so that it is kept apart; else none.
         follows: Table with which it is kept apart, where its own rows do not require that; else empty.
         older: File whose table it could join if that had all of its columns; else empty.
         on_conflict: Policy for rows under a key that another file has; else empty.
@@ -90,6 +95,7 @@ class ProposedMap:
     shared: tuple[str, ...] = ()
     related: frozenset[str] = frozenset()
     apart: str = ""
+    differs_by: tuple[str, ...] = ()
     follows: str = ""
     older: str = ""
     on_conflict: str = ""
@@ -309,6 +315,8 @@ def _ask_about_separate(apart: list[ProposedMap], source: ProposedSource) -> tup
     if any(each.new_keys(source.keys) for each in apart):
         named = any(map(source.match_of, apart))
         advice = _UNITE_NEW_KEYS.format(named=", such as those in a comment below" if named else "")
+    if all(each.differs_by or each.follows for each in apart):
+        advice = _unite_by_match(apart)
     if older := [table_map for table_map in apart if table_map.older]:
         poorer = join_first_names([f"{table_map.name} of {table_map.older}" for table_map in older])
         advice = f"add these columns to {poorer} (ALTER TABLE ... ADD COLUMN), and take the inventory again."
@@ -318,6 +326,17 @@ def _ask_about_separate(apart: list[ProposedMap], source: ProposedSource) -> tup
     change = f"change the code that reads {'it' if is_one and not views else 'them'}{places}"
     union = f"To make one table of them instead, {advice}{_LEAVE_COPY if source.version else ''}"
     return (f"{fact}, so {change}. {union}",)
+
+
+def _unite_by_match(apart: Sequence[ProposedMap]) -> str:
+    """Return the lines by which tables whose rows match and differ become one table."""
+    lines = [
+        f'`match = [{", ".join(map(toml_string, each.differs_by))}]` and `on_conflict = "prefer-target"`'
+        f"{f' for {each.name}' if len(apart) > 1 else ''}"
+        for each in apart
+        if each.differs_by
+    ]
+    return _UNITE_BY_MATCH.format(into="`into`" if len(apart) == 1 else "`into` of each", lines=join_names(lines))
 
 
 def _ask_about_loose(columns: tuple[str, ...], joined: Mapping[str, str]) -> tuple[str, ...]:

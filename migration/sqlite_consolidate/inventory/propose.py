@@ -155,14 +155,15 @@ def _best_target(inventory: Inventory, questions: Mapping[str, str]) -> tuple[Da
 def _places_of_each(entries: Sequence[Entry]) -> dict[str, int]:
     """Return the number of places that name each database.
 
-    A place that can mean several counts for the one that is nearest to the root folder.
+    A place that can mean several counts for those that are nearest to the root folder.
     """
-    known: set[Mention] = set()
-    places = {}
-    for entry in sorted(entries, key=lambda entry: entry.file.count("/")):
-        places[entry.file] = len([mention for mention in entry.mentions if mention not in known])
-        known.update(entry.mentions)
-    return places
+    depths: dict[Mention, int] = {}
+    for entry in entries:
+        depth = entry.file.count("/")
+        depths |= {mention: min(depth, depths.get(mention, depth)) for mention in entry.mentions}
+    return {
+        entry.file: sum(depths[mention] == entry.file.count("/") for mention in entry.mentions) for entry in entries
+    }
 
 
 def _kinds(inventory: Inventory) -> list[Database]:

@@ -70,6 +70,18 @@ def test_one_resolved_place_does_not_resolve_the_others(tmp_path: Path) -> None:
     assert [(place.file, place.understood) for place in proposal.references] == [("app.py", True)]
 
 
+def test_place_of_several_files_chooses_no_target(tmp_path: Path) -> None:
+    """Both files are as near to the root folder, and the larger one is the target."""
+    inventory_of(tmp_path, 'A = "log.db"\n', "a/log.db", "b/log.db")
+    execute(tmp_path / "b/log.db", "INSERT INTO t1 VALUES (2)")
+    inventory = take_inventory(tmp_path, lambda _words: None)
+
+    proposal = propose_plan(inventory)
+
+    assert proposal is not None
+    assert proposal.target == "b/log.db"
+
+
 def test_further_folders_tell_databases_of_one_name_apart(tmp_path: Path) -> None:
     """Their last folders are equal as well."""
     code = 'A = "a/data/log.db"\nB = ROOT / "b" / "data" / "log.db"\nC = "data/log.db"\n'

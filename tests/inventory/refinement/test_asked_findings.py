@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.inventory.plan_writer import render_plan
@@ -56,6 +57,19 @@ def test_findings_of_one_kind_are_one_decision(tmp_path: Path) -> None:
     named = [name for name in names if f"{name}.{name}_sensor_id" in question]
     assert (len(refined.findings), named) == (15, names[:12])
     assert "and 2 more" in question
+
+
+def test_further_columns_of_a_decision_state_their_key(tmp_path: Path) -> None:
+    """Each column is named after a table with new keys."""
+    units = "CREATE TABLE unit(id INTEGER PRIMARY KEY, name); INSERT INTO unit VALUES (1, '{0}c'), (2, '{0}d');"
+    notes = "CREATE TABLE note(id INTEGER PRIMARY KEY, main_sensor INTEGER, main_unit INTEGER);"
+    rows = "INSERT INTO note VALUES (1, 2, 2);"
+    both = SENSORS + units
+    refined = proposal_of(tmp_path, main=both.format("x") + notes, station=both.format("y") + notes + rows)
+
+    [source] = refined.proposal.sources
+    [question] = source.decide
+    assert re.findall(r'\bto = "(.+?)"', question) == ["sensor.id", "unit.id"]
 
 
 def test_decision_about_columns_names_them_all(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate import rehearse
 from sqlite_consolidate.inventory.discovery import discover
 from sqlite_consolidate.inventory.inspection import inspect_file
 from sqlite_consolidate.inventory.plan_writer import render_plan
@@ -111,7 +113,7 @@ def test_matched_rows_that_differ_are_a_decision(tmp_path: Path) -> None:
 
 
 def test_separate_rows_with_new_keys_name_their_match(tmp_path: Path) -> None:
-    """A policy is refused there, and the keys are new already."""
+    """A plan with the lines of the decision passes, because the keys are new already."""
     rows = "INSERT INTO users VALUES (1, 'ada@x', 'Ada'), (2, 'bob@x', 'Bob')"
     other = "INSERT INTO users VALUES (1, 'cleo@x', 'Cleo'), (2, 'ada@x', 'Ida')"
     refined = proposal_of(tmp_path, app=USERS + rows, shop=USERS + other)
@@ -119,9 +121,12 @@ def test_separate_rows_with_new_keys_name_their_match(tmp_path: Path) -> None:
     [proposed] = refined.proposal.sources
     [question] = proposed.decide
     assert (proposed.keys, proposed.maps[0].into) == ("renumber", "shop_users")
-    assert question.index("`match`") < question.index("`on_conflict`")
-    assert 'keys = "renumber"' not in question
-    assert '# match = ["email"]' in render_plan(refined.proposal, "2026-11-27")
+    lines = re.findall("`(.+?)`", question)[1:3]
+    assert lines == ['match = ["email"]', 'on_conflict = "prefer-target"']
+    plan = render_plan(refined.proposal, "2026-11-27")
+    assert '# match = ["email"]' in plan
+    (tmp_path / "united.toml").write_text(plan.replace('into = "shop_users"', "\n".join(lines)), "utf-8")
+    assert rehearse(load(tmp_path / "united.toml"), tmp_path).accepted
 
 
 def test_lookup_table_keeps_its_keys_beside_new_ones(tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ def _questions(findings: Iterable[Finding], names: Mapping[str, str], links: Seq
         first = known[0]
         places = dict.fromkeys(place(each) for each in known if each.text != first.text)
         places |= dict.fromkeys(links if id == _IDS else ())
-        others = [each for each in places if each != place(first)]
+        keys = {place(each): each.to for each in known if each.to}
+        others = [f'{each} (to = "{keys[each]}")' if each in keys else each for each in places if each != place(first)]
         also = f" Decide the same about {list_names(others, _MOST_PLACES)}." if others else ""
         yield f"{merge_findings(each for each in known if each.text == first.text)[0].sentence}{also} [{id}]"

@@ -322,7 +322,8 @@ def _corrected_map(
         reason = f"{table_map.collision} Not all of these rows are identical."
         if is_state(table_map):
             reason = f"{table_map.name} has one row in each file, under a key that the program states. They differ."
-    return keep_separate(table_map, source.name, source.obstacle or reason, source.files)
+    separate = keep_separate(table_map, source.name, source.obstacle or reason, source.files)
+    return replace(separate, differs_by=table_map.match if problem.id == "rows-differ" else ())
 
 
 def _with_views(proposal: Proposal, renamed: Mapping[str, Mapping[str, str]]) -> Proposal:

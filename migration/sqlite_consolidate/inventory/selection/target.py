@@ -78,7 +78,9 @@ def _reason(
     """
     holding = {kind: files for kind, files in points.items() if best.file in files}
     if not holding:
-        return f"it has the most rows ({best.rows})"
+        equal = [each.file for each in databases if each.rows == best.rows and each.file != best.file]
+        first = f", like {join_first_names(equal)}, and its path is the first by name" if equal else ""
+        return f"it has the most rows ({best.rows}){first}"
     first, *others = sorted(holding, key=lambda kind: len(holding[kind]))
     rivals = [each for each in databases if each.file in holding[first] - {best.file} and first != "name"]
     if not rivals:

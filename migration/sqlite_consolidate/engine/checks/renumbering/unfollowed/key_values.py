@@ -92,9 +92,11 @@ def columns_of_keys(
         if numbers and ends and not _is_named_after_a_table(schema, column, known):
             further = [end for end in staying if end[0] is not mapping or may_mean_own_table(column)]
             ends = _by_name(mapping, column, [*ends, *(numbers.ends(further) if not numbered else ())])
-            text = _sentence(column, ends)
+            to = f"{ends[0][0].table_map.name}.{ends[0][1]}" if changing_keys(ends[0][0]) else ""
             rows = count_rows(databases, mapping, column, INTEGER)
-            yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
+            yield Finding.of(
+                "id-unfollowed", mapping.subject, _sentence(column, ends), count=rows, noun="row", column=column, to=to
+            )
 
 
 def _staying_key(mapping: TableMapping) -> Iterator[NamedKey]:

@@ -213,7 +213,7 @@ def _findings(
         f' column = "{column}", to = "{ends[0]}" and when, which is a condition on {other}.'
     )
     count = max(rows.values())  # a type that is a number may stand for each of these tables
-    return [Finding.of("id-unfollowed", mapping.subject, text, count=count, noun="row", column=column)]
+    return [Finding.of("id-unfollowed", mapping.subject, text, count=count, noun="row", column=column, to=ends[0])]
 
 
 def _condition(

@@ -144,12 +144,13 @@ def _undeclared(
         if not key or (parent is mapping and folded(key) == folded(column)):
             continue
         if rows := count_rows(databases, mapping, column, INTEGER):
+            to = f"{parent.table_map.name}.{key}"
             text = (
                 f"will keep the number in column {column} while the keys of {parent.table_map.name} change, because no"
                 f" FOREIGN KEY declares the column as a reference. If it is one, add [[source.table.refers]] with"
-                f' column = "{column}" and to = "{parent.table_map.name}.{key}".'
+                f' column = "{column}" and to = "{to}".'
             )
-            yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
+            yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column, to=to)
 
 
 def _keys_of_others(
