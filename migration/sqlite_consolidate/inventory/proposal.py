@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.text import join_first_names, join_names, toml_string
@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference
     from sqlite_consolidate.inventory.code.smoke_tests import ProposedSmoke
-    from sqlite_consolidate.inventory.proposed_parts import LeftOut, ProposedRebuild, ProposedRefresh, ProposedTable
+    from sqlite_consolidate.inventory.proposed_parts import (
+        LeftOut,
+        ProposedLeave,
+        ProposedRebuild,
+        ProposedRefresh,
+        ProposedTable,
+    )
 
 _DIFFERENT = (
     'If rows with equal keys are different rows, set `keys = "renumber"` and state by `refers` which columns '
@@ -126,21 +132,6 @@ class ProposedMap:
     def new_keys(self, keys: str) -> bool:
         """Return whether its rows get new keys, if the source states ``keys``."""
         return self.has_integer_key and (self.keys or keys) == "renumber"
-
-
-@dataclass(frozen=True)
-class ProposedLeave:
-    """Hold one ``[[source.leave]]`` for what cannot or need not be copied.
-
-    Attributes:
-        table: Name of the table, index, trigger or view, or of a file that the pattern of the source matches.
-        kind: ``tables``, ``indexes``, ``triggers``, ``views`` or ``files``.
-    """
-
-    table: str
-    reason: str
-    decide: tuple[str, ...] = ()
-    kind: Literal["tables", "indexes", "triggers", "views", "files"] = "tables"
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.suggestions.shared_names import find_shared_names, shared_name_findings
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.code.proposed_code import add_code
-from sqlite_consolidate.inventory.proposal import Proposal, ProposedLeave
-from sqlite_consolidate.inventory.proposed_parts import LeftOut
+from sqlite_consolidate.inventory.proposal import Proposal
+from sqlite_consolidate.inventory.proposed_parts import LeftOut, ProposedLeave
 from sqlite_consolidate.inventory.references.named_files import find_unnamed_tables
 from sqlite_consolidate.inventory.references.shared_keys import find_shared_keys
 from sqlite_consolidate.inventory.refinement.counters import find_counters

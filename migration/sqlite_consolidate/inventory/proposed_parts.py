@@ -1,8 +1,24 @@
-"""Hold the parts of a proposed plan that belong to no source."""
+"""Hold the parts of a proposed plan beside the tables that are moved."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class ProposedLeave:
+    """Hold one ``[[source.leave]]`` for what cannot or need not be copied.
+
+    Attributes:
+        table: Name of the table, index, trigger or view, or of a file that the pattern of the source matches.
+        kind: ``tables``, ``indexes``, ``triggers``, ``views`` or ``files``.
+    """
+
+    table: str
+    reason: str
+    decide: tuple[str, ...] = ()
+    kind: Literal["tables", "indexes", "triggers", "views", "files"] = "tables"
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.proposal import ProposedLeave
-from sqlite_consolidate.inventory.proposed_parts import LeftOut
+from sqlite_consolidate.inventory.proposed_parts import LeftOut, ProposedLeave
 from sqlite_consolidate.inventory.refinement.asked_findings import ask_about_findings
 from sqlite_consolidate.inventory.refinement.new_keys import (
     follow_rowids,

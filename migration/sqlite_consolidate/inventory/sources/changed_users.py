@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement, words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.proposal import ProposedLeave
+from sqlite_consolidate.inventory.proposed_parts import ProposedLeave
 from sqlite_consolidate.inventory.sources.kinds import are_of_one_kind
 from sqlite_consolidate.text import join_first_names
 

@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation, table_declarations
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, computed_keys, read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
-from sqlite_consolidate.inventory.proposal import ProposedLeave
+from sqlite_consolidate.inventory.proposed_parts import ProposedLeave
 from sqlite_consolidate.inventory.sources.separate_tables import declare_tables
 from sqlite_consolidate.inventory.sources.table_versions import create_text
 from sqlite_consolidate.plan.model import Source, TableMap

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.code.remaining import in_original_lines
 from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, OldNames, distinguishing_name
-from sqlite_consolidate.engine.code.scanning.scan import find_mentions
-from sqlite_consolidate.engine.code.source_files import CodeFile, is_python, read_code_file
+from sqlite_consolidate.engine.code.scanning.scan import find_mentions, text_of
+from sqlite_consolidate.engine.code.source_files import LINE_END, CodeFile, is_python, read_code_file
 from sqlite_consolidate.engine.code.suggestions.suggest_python import python_changes, text_changes
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.secret_masking import mask_secrets
@@ -66,7 +67,8 @@ def find_shared_names(scope: ScanScope, rewrites: Sequence[Rewrite] = ()) -> lis
     of_target = _places(replace(scope, databases=[target], target=longest), planned)
     shared = []
     for place, mention in _places(replace(scope, databases=[*alike, target], target=""), planned).items():
-        beside = [file for file in (target, *alike) if _is_beside(file, mention)]
+        line = _line(scope.root, mention, planned)
+        beside = [file for file in (target, *alike) if _is_beside(file, mention.file, line)]
         names_target = target in beside or (place in of_target and (has_folder or not beside))
         if mention.path or place in stated or names_target:
             continue
@@ -80,11 +82,16 @@ def _places(scope: ScanScope, planned: Mapping[str, bytes]) -> dict[tuple[str, i
     return {(each.file, each.line): each for each in mentions if each.kind in KINDS_IN_USE and not each.pattern}
 
 
-def _is_beside(file: str, mention: Mention) -> bool:
+def _line(root: Path, mention: Mention, planned: Mapping[str, bytes]) -> str:
+    lines = LINE_END.split(text_of(os.fspath(root), mention.file, planned) or "")
+    return lines[mention.line - 1] if mention.line <= len(lines) else ""
+
+
+def _is_beside(database: str, file: str, line: str) -> bool:
     """Return whether the path in a line leads from the folder of its file to a database."""
-    folder = posixpath.dirname(mention.file)
-    is_below = not folder or file.startswith(f"{folder}/")
-    return is_below and posixpath.relpath(file, folder or ".") in mention.text
+    folder = posixpath.dirname(file)
+    is_below = not folder or database.startswith(f"{folder}/")
+    return is_below and posixpath.relpath(database, folder or ".") in line
 
 
 def shared_name_findings(root: Path, target: str, shared: Sequence[SharedName]) -> Iterator[Finding]:
