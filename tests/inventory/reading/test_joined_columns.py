@@ -37,6 +37,10 @@ OF_ACCOUNT = JOIN.format("account", "debit", "id")
         ("('a', 1, NULL, 'town')", OF_ACCOUNT, [("debit", None, False)]),
         ("('a', 1, NULL, 2)", OF_ACCOUNT + JOIN.format("town", "debit", "id"), [("debit", None, False)]),
         ("('a', 3, NULL, 2)", OF_ACCOUNT + JOIN.format("town", "debit", "id"), [("debit", None, False)]),
+        ("('a', 3, NULL, 2)", f"{OF_ACCOUNT[:-1]} AND e.kind = 2", [("debit", None, False)]),
+        ("('a', 3, NULL, 2)", f"{OF_ACCOUNT[:-1]} WHERE kind IN (1, 2)", [("debit", None, False)]),
+        ("('a', 3, NULL, 2)", f"{OF_ACCOUNT} {OF_ACCOUNT[:-1]} AND kind = 2", [("debit", ("account", "id"), False)]),
+        ("('a', 3, NULL, 2)", f"{OF_ACCOUNT[:-1]} AND memo = 'a'", [("debit", ("account", "id"), False)]),
         (
             "('a', 1, NULL, 2)",
             JOIN.format("owner", "debit", "account_id") + OF_ACCOUNT,
@@ -45,7 +49,21 @@ OF_ACCOUNT = JOIN.format("account", "debit", "id")
         ("('a', NULL, 3, 2)", JOIN.format("account", "account", "id"), [("account", ("account", "id"), False)]),
         ("('a', NULL, 3, 2)", "", [("account", None, False)]),
     ],
-    ids=["keys", "no keys", "no number", "typed", "two tables", "one of two", "key of a key", "plain name", "no code"],
+    ids=[
+        "keys",
+        "no keys",
+        "no number",
+        "typed",
+        "two tables",
+        "one of two",
+        "a kind",
+        "kinds",
+        "any kind",
+        "a text",
+        "key of a key",
+        "plain name",
+        "no code",
+    ],
 )
 def test_values_of_a_compared_column_have_to_be_keys(
     tmp_path: Path, rows: str, code: str, expected: list[tuple[str, tuple[str, str] | None, bool]]

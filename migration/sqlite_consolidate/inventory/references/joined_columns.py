@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import names_table
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.references.type_columns import movable_by_name, names_in, type_columns_of
+from sqlite_consolidate.inventory.references.type_columns import (
+    is_named_like_a_type,
+    movable_by_name,
+    names_in,
+    type_columns_of,
+)
 from sqlite_consolidate.inventory.references.unstated_references import (
     UnstatedReference,
     fits,
@@ -62,15 +67,21 @@ def find_joined_columns(
             yield UnstatedReference(name, column, is_empty=True)
         else:
             [to, *others] = owners or [keys[0].to]
-            is_typed = type_columns_of(con, by_name, table, column) or _names_tables_beside(con, by_name, table, column)
+            is_typed = _has_types_beside(con, by_name, table, keys[0])
             is_known = not others and not is_typed and fits(con, table, column, *to)
             yield UnstatedReference(name, column, to if is_known else None, joined=keys[0].place)
 
 
-def _names_tables_beside(con: sqlite3.Connection, tables: Mapping[str, Table], table: Table, column: str) -> bool:
-    """Return whether another column has texts that all name tables, beside numbers."""
+def _has_types_beside(con: sqlite3.Connection, tables: Mapping[str, Table], table: Table, joined: JoinedKey) -> bool:
+    """Return whether another column may say of which table each number of a column is.
+
+    Code compares it with a value beside the comparison, or each of its texts names a table.
+    """
+    is_conditional = any(map(is_named_like_a_type, joined.conditions))
+    if is_conditional or type_columns_of(con, tables, table, joined.column):
+        return True
     for other in table.stored:
-        names = [name for _, name in names_in(con, tables, table, column, other.name)]
+        names = [name for _, name in names_in(con, tables, table, joined.column, other.name)]
         if names and all(any(names_table(name, each.name) for each in tables.values()) for name in names):
             return True
     return False

@@ -59,12 +59,14 @@ class Comparison(NamedTuple):
 
     Attributes:
         tables: Folded names of all tables that the statement reads or updates.
+        conditions: Folded names of the columns that it compares with values.
         line: The line of the statement, from 0.
     """
 
     left: ColumnName
     right: ColumnName
     tables: frozenset[str]
+    conditions: frozenset[str]
     line: int
 
 
@@ -134,6 +136,7 @@ class _StatementReader:
         self._in_from = self._takes_table = False
         self._frames: list[_Frame] = []
         self._named: set[str] = set()
+        self._conditions: set[str] = set()
         self._pairs: list[tuple[ColumnName, ColumnName, int]] = []
         self._compared_queries: dict[int, ColumnName] = {}
         self._with = {self._name_before(at) for at in range(len(tokens)) if self._is_query_at(at)} - {""}
@@ -143,8 +146,8 @@ class _StatementReader:
         at = 0
         while at < len(self._tokens):
             at = self._read_at(at)
-        tables = frozenset(self._named)
-        return (Comparison(left, right, tables, line) for left, right, line in self._pairs)
+        tables, conditions = frozenset(self._named), frozenset(self._conditions)
+        return (Comparison(left, right, tables, conditions, line) for left, right, line in self._pairs)
 
     def _token(self, at: int) -> _Token:
         return self._tokens[at] if 0 <= at < len(self._tokens) else _END
@@ -255,10 +258,12 @@ class _StatementReader:
         start = at + 1 + (self._word(at + 1) == "=")
         if left and self._is_query_at(start):
             self._compared_queries[start] = left
-        elif left and word != "in":
-            right, after = self._column_from(start)
+        elif left:
+            right, after = (None, start) if word == "in" else self._column_from(start)
             if right and (self._token(after) is _END or self._is_keyword(after) or self._word(after) in _AFTER_A_VALUE):
                 self._pairs.append((left, right, self._token(at).line))
+            elif not right:
+                self._conditions.add(left.column)
 
     def _is_keyword(self, at: int) -> bool:
         """Return whether a token is a word without quotes, which is no operand beside another one."""

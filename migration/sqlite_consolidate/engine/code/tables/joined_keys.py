@@ -29,12 +29,14 @@ class JoinedKey(NamedTuple):
         table: The table of the column.
         to: Table and key.
         place: File and line of the code.
+        conditions: Folded columns of the table that each statement with the comparison compares with values as well.
     """
 
     table: str
     column: str
     to: tuple[str, str]
     place: str
+    conditions: frozenset[str]
 
 
 class CodeJoins:
@@ -59,7 +61,7 @@ class CodeJoins:
     def _find(self, schema: Schema) -> Iterator[JoinedKey]:
         tables = {folded(table.name): table for table in schema.tables.values()}
         names = tables.keys() | {folded(view.name) for view in schema.views}
-        known = set()
+        known: dict[tuple[str, str, tuple[str, str]], JoinedKey] = {}
         for place, comparison in self._comparisons:
             left, right = (_column(name, tables) for name in (comparison.left, comparison.right))
             if not (left and right and comparison.tables <= names):
@@ -67,9 +69,11 @@ class CodeJoins:
             for (table, column), (parent, key) in ((left, right), (right, left)):
                 joined = table.name, column, (parent.name, key)
                 is_joined = parent.primary_key == (key,) and (table, column) != (parent, key)
-                if is_joined and joined not in known and not _is_declared(table, column):
-                    known.add(joined)
-                    yield JoinedKey(*joined, place)
+                if is_joined and not _is_declared(table, column):
+                    columns = {folded(each.name) for each in table.columns}
+                    first = known.get(joined, JoinedKey(*joined, place, comparison.conditions & columns))
+                    known[joined] = first._replace(conditions=first.conditions & comparison.conditions)
+        yield from known.values()
 
 
 def read_code_joins(scope: ScanScope) -> CodeJoins:
