@@ -57,6 +57,7 @@ def test_flags_and_small_numbers_are_a_question(tmp_path: Path, column: str, val
     [
         ("parent", _FOLDERS),
         ("parent", _MOVED),
+        ("parent", [None, 1, 1, 1, 2, 2, 2, 2, 2, 4, 3, 4, 5, 3, 2, 7, 2, 3, 7, 4, 8, 4, 2, 6, 5, 8]),
         ("prev", [None, *range(1, 40)]),
         ("next", [*range(2, 41), None]),
         ("parent_id", [None, 1]),

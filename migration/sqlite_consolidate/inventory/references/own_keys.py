@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from math import log
+from math import log, prod
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import UNLIKELY, are_rarely_keys
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import are_rarely_keys
 from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
     import sqlite3
 
 _ROWS = 20_000  # as many are read of a table
+_RARE = 0.01  # the name of the column is evidence as well
 
 
 def are_own_keys(con: sqlite3.Connection, table: str, column: str, key: str) -> bool:
@@ -28,7 +29,8 @@ def are_own_keys(con: sqlite3.Connection, table: str, column: str, key: str) -> 
         key: The key.
     """
     name, number = quoted(key), quoted(column)
-    query = f"SELECT {name}, {number} FROM main.{quoted(table)} WHERE {number} > 0 AND {number} <> {name} LIMIT {_ROWS}"
+    others = f"typeof({name}) = 'integer' AND {number} > 0 AND {number} <> {name}"
+    query = f"SELECT {name}, {number} FROM main.{quoted(table)} WHERE {others} LIMIT {_ROWS}"
     pairs = con.execute(query).fetchall()
     if not pairs:
         return False
@@ -42,15 +44,16 @@ def are_own_keys(con: sqlite3.Connection, table: str, column: str, key: str) -> 
 def _are_ordered(pairs: list[tuple[int, int]]) -> bool:
     """Return whether too few rows lead to later ones for numbers that stand in any row.
 
-    This is the bound of Chernoff for rows that are counted independently.
+    If no row does, this is the share of all orders of the numbers in which none does. Otherwise it is the bound of
+    Chernoff for rows that are counted independently.
 
     Args:
         pairs: The key of each row, and another key to which it leads.
     """
-    rows = sorted(row for row, _ in pairs)
-    expected = sum(bisect_left(rows, value) for _, value in pairs) / len(pairs)
-    later = sum(row < value for row, value in pairs)
-    if later >= expected:
-        return False
-    exponent = expected - later + (later * log(later / expected) if later else 0)
-    return exponent > -log(UNLIKELY)
+    rows, numbers = sorted(row for row, _ in pairs), sorted(number for _, number in pairs)
+    later = sum(row < number for row, number in pairs)
+    if not later:
+        shares = ((bisect_left(numbers, row) - at) / (len(rows) - at) for at, row in enumerate(rows))
+        return prod(shares) < _RARE
+    expected = sum(bisect_left(rows, number) for number in numbers) / len(pairs)
+    return later < expected and expected - later + later * log(later / expected) > -log(_RARE)
