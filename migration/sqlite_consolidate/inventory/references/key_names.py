@@ -6,7 +6,9 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import is_measure
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import NAMES_OF_ANY_KEY
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.text import singular_of
@@ -32,7 +34,13 @@ class NamedTables:
         self._numbers = {table.name: number for number, table in enumerate(self._tables)}
         self._by_end: dict[tuple[str, ...], list[int]] = defaultdict(list)
         self._by_words: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        self._by_key: dict[str, list[Table]] = defaultdict(list)
+        self._by_start: dict[tuple[str, ...], list[Table]] = defaultdict(list)
         for number, table in enumerate(self._tables):
+            if len(table.primary_key) == 1:
+                self._by_key[folded(table.primary_key[0])].append(table)
+                for start in starts_of_name(table.name):
+                    self._by_start[start].append(table)
             words = tuple(words_of_name(table.name))
             self._by_words[words].append(number)
             self._by_words[("".join(words),)].append(number)  # for a column such as ``orderlineid``
@@ -54,6 +62,26 @@ class NamedTables:
             for end in _ends(stem):
                 numbers.update(self._by_words.get(end, ()))
         return [(self._tables[number], self._keys[number]) for number in sorted(numbers)]
+
+    def with_key(self, column: str) -> Table | None:
+        """Return the only table whose primary key has the name of a column, or None.
+
+        A name that a key of any table may have tells nothing, and neither does that of a measure.
+        """
+        if folded(column) in NAMES_OF_ANY_KEY or is_measure(column):
+            return None
+        tables = self._by_key.get(folded(column), [])
+        return tables[0] if len(tables) == 1 else None
+
+    def beginning_with(self, name: str) -> list[Table]:
+        """Return the tables with a single key whose names begin with that of a table."""
+        return self._by_start.get(tuple(words_of_name(name)), [])
+
+
+def starts_of_name(name: str) -> list[tuple[str, ...]]:
+    """Return the starts of a name as words of tables, the longest first."""
+    words = words_of_name(name)
+    return [(*words[: end - 1], *words_of_name(words[end - 1])) for end in range(len(words) - 1, 0, -1)]
 
 
 def _stems(column: str) -> set[tuple[str, ...]]:

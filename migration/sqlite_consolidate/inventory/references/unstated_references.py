@@ -9,9 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import is_measure
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import NAMES_OF_ANY_KEY
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.inventory.references.key_names import NamedTables, names_key_of
+from sqlite_consolidate.inventory.references.key_names import NamedTables, names_key_of, starts_of_name
 from sqlite_consolidate.inventory.references.link_tables import joined_parents
 from sqlite_consolidate.inventory.references.own_keys import are_own_keys
 from sqlite_consolidate.inventory.references.type_columns import is_named_like_a_type, movable_by_name, type_columns_of
@@ -68,7 +70,22 @@ def find_unstated_references(con: sqlite3.Connection, tables: Sequence[Table]) -
     stated = [reference for reference in references if reference]
     known = {(reference.table, folded(reference.to[0])) for reference in stated if reference.to}
     known |= {(table.name, folded(key.parent)) for table in ordinary for key in table.foreign_keys}
+    for loose in stated:
+        if not loose.to and not loose.is_empty:
+            table = by_name[folded(loose.table)]
+            known |= {(table.name, folded(name)) for name in _lookups(con, named, table, loose.column)}
     return (*stated, *_shared_keys(con, ordinary, named, known))
+
+
+def _lookups(con: sqlite3.Connection, named: NamedTables, table: Table, column: str) -> Iterator[str]:
+    """Yield the tables that are named after a table and whose keys a column may have.
+
+    ``statistics_meta`` of ``statistics`` is such a table, if that has a column ``metadata_id``.
+    """
+    for other in named.beginning_with(table.name):
+        [key] = other.primary_key
+        if folded(key) == folded(column) or fits(con, table, column, other.name, key):
+            yield other.name
 
 
 def _shared_keys(
@@ -77,12 +94,13 @@ def _shared_keys(
     """Yield each key that numbers the rows of another table.
 
     The table or the key has the name of the other one, as ``visit_source`` and ``visit_id`` have that of ``visits``.
+    The key of a table to which the other one refers is none. Numbers without gaps may be those of the table itself.
 
     Args:
         con: Reads the database.
         tables: The tables that can be moved.
         named: The same tables.
-        known: Tables that refer to another one by another column, each with the other one, folded.
+        known: Tables that refer, or may refer, to another one by another column, each with the other one, folded.
     """
     by_words: dict[tuple[str, ...], Table] = {}
     for table in tables:
@@ -90,17 +108,22 @@ def _shared_keys(
             by_words.setdefault(tuple(words_of_name(table.name)), table)
     for table in tables:
         if len(table.primary_key) == 1 and not table.autoincrement:
-            words, [column] = words_of_name(table.name), table.primary_key
-            starts = (
-                by_words.get((*words[: end - 1], *words_of_name(words[end - 1])))
-                for end in range(len(words) - 1, 0, -1)
-            )
-            parents = [(other.name, other.primary_key[0]) for other in starts if other]
-            parents = [parent for parent in parents if (table.name, folded(parent[0])) not in known][:1]
-            for parent, key in (*parents, *_parents_of_key(table, column, named)):
-                if fits(con, table, column, parent, key):
-                    yield UnstatedReference(table.name, column, (parent, key))
+            [column] = table.primary_key
+            starts = (by_words.get(start) for start in starts_of_name(table.name))
+            begun = [(other.name, other.primary_key[0]) for other in starts if other]
+            begun = [parent for parent in begun if (table.name, folded(parent[0])) not in known][:1]
+            for parent, key in (*begun, *_parents_of_key(table, column, named)):
+                if (parent, folded(table.name)) not in known and fits(con, table, column, parent, key):
+                    is_open = (parent, key) in begun and _numbers_rows(con, table.name, column, parent)
+                    yield UnstatedReference(table.name, column, None if is_open else (parent, key))
                     break
+
+
+def _numbers_rows(con: sqlite3.Connection, table: str, key: str, parent: str) -> bool:
+    """Return whether keys have no gaps, and are fewer than the rows of another table."""
+    name, rows = quoted(key), f"(SELECT count(*) FROM main.{quoted(parent)})"
+    query = f"SELECT max({name}) = count(*) AND min({name}) = 1 AND count(*) < {rows} FROM main.{quoted(table)}"
+    return bool(con.execute(query).fetchone()[0])
 
 
 def _parents_of_key(table: Table, column: str, named: NamedTables) -> list[tuple[str, str]]:
@@ -134,6 +157,7 @@ def _reference(
     relationships so, and keeps no other numbers under such a name. ``root`` may be a flag.
     """
     parents = joined_parents(tables, table, column.name) or _parents(table, column.name, named)
+    parents = parents or _parents_by_key(con, named, table, column.name)
     is_id = bool(_ENDS_LIKE_AN_ID.fullmatch(column.name))
     if not parents and not is_id:
         return None
@@ -143,11 +167,27 @@ def _reference(
         return UnstatedReference(table.name, column.name)
     for parent, key in parents:
         if fits(con, table, column.name, parent, key):
-            is_plain = words_of_name(column.name) == words_of_name(parent) and key != _CORE_DATA_KEY
+            is_same = folded(column.name) == folded(key) and not is_measure(column.name)
+            is_plain = not is_same and words_of_name(column.name) == words_of_name(parent) and key != _CORE_DATA_KEY
             is_weak = not is_id and parent == table.name and _names_own_table(column.name)
             is_open = is_plain or (is_weak and not are_own_keys(con, parent, column.name, key))
             return UnstatedReference(table.name, column.name, None if is_open else (parent, key))
     return UnstatedReference(table.name, column.name) if is_id else None
+
+
+def _parents_by_key(con: sqlite3.Connection, named: NamedTables, table: Table, column: str) -> list[tuple[str, str]]:
+    """Return the only table and key that has the name of a column.
+
+    There is none beside a table such as ``statistics_meta`` of ``statistics``, to whose ``id`` a column
+    ``metadata_id`` may refer as well.
+    """
+    parent = named.with_key(column)
+    if parent is None or parent is table:
+        return []
+    rivals = (other for other in named.beginning_with(table.name) if folded(other.primary_key[0]) in NAMES_OF_ANY_KEY)
+    if any(fits(con, table, column, other.name, other.primary_key[0]) for other in rivals):
+        return []
+    return [(parent.name, parent.primary_key[0])]
 
 
 def fits(con: sqlite3.Connection, table: Table, column: str, parent: str, key: str, when: str = "1") -> bool:

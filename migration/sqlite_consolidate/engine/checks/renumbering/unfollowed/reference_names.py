@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _STARTS_OF_WORDS = re.compile(r"^|_+|(?<=[a-z0-9])(?=[A-Z])")
 _NUMBER = re.compile("_?[0-9]+(?=(_?[iI][dD])?$)")
-_NAMES_OF_ANY_KEY = {"id", "_id", "rowid", "oid", "key", "pk"}
+NAMES_OF_ANY_KEY = frozenset({"id", "_id", "rowid", "oid", "key", "pk"})
+"""Folded names that a key of any table may have."""
 
 
 NamedKey = tuple["TableMapping", str]
@@ -121,7 +122,7 @@ class KnownKeys:
 
         It is an empty text if that is named after its own table.
         """
-        if folded(column) in _NAMES_OF_ANY_KEY | names_after(mapping.table_map.name, column):
+        if folded(column) in NAMES_OF_ANY_KEY | names_after(mapping.table_map.name, column):
             return ""
         own_keys = self._keys.get(mapping.source.name, {})
         return own_keys.get(folded(column)) or self._keys[""].get(folded(column), "")
@@ -170,7 +171,7 @@ def names_of_references(parent: TableMapping, known: KnownKeys) -> dict[str, str
     names: dict[str, str] = {}
     for key in changing_keys(parent):
         names |= dict.fromkeys(names_after(parent.table_map.name, key), key)
-        is_other = folded(key) in _NAMES_OF_ANY_KEY or known.other(parent, key)
+        is_other = folded(key) in NAMES_OF_ANY_KEY or known.other(parent, key)
         names |= {} if is_other else {folded(key): key}
     return names
 
