@@ -101,6 +101,31 @@ def test_code_that_contradicts_a_name_is_a_decision(
     assert reference.to == (expected and (expected, "id"))
 
 
+@pytest.mark.parametrize(
+    ("keys", "sign", "expected"),
+    [
+        ("(1), (3)", "", [("detail", ("account", "id"))]),
+        ("(1), (2), (3)", "", [("detail", ("account", "id"))]),
+        ("(1), (2), (3), (4)", "", [("account", ("detail", "id"))]),
+        ("(3), (4)", "", []),
+        ("(1), (3)", " AUTOINCREMENT", []),
+    ],
+)
+def test_compared_key_numbers_rows_of_the_other_table(
+    tmp_path: Path, keys: str, sign: str, expected: list[tuple[str, tuple[str, str]]]
+) -> None:
+    """A row under the key of another one is about that row."""
+    detail = f"CREATE TABLE detail(id INTEGER PRIMARY KEY{sign}, text); INSERT INTO detail(id) VALUES {keys}"
+    execute(tmp_path / "a.db", f"{TABLES.format('x')} {detail}")
+    [candidate] = discover(tmp_path).candidates
+    sql = "SELECT 1 FROM detail JOIN account USING (id)"
+    joins = CodeJoins([("a.py:1", each) for each in comparisons_in(sql)])
+
+    unstated = inspect_file(tmp_path, candidate, joins=joins).unstated
+
+    assert [(each.table, each.to) for each in unstated if each.column == "id"] == expected
+
+
 @pytest.mark.parametrize(("debit", "is_key"), [(2, True), (9, False)])
 def test_plan_names_the_line_of_code(tmp_path: Path, debit: int, is_key: bool) -> None:
     """A reference of which the values are keys is stated, and any other is a decision."""

@@ -53,8 +53,9 @@ def find_joined_columns(
     by_name = movable_by_name(tables)
     columns = {(table.name, column.name) for table, column in undeclared([*by_name.values()])}
     by_column: dict[tuple[str, str], list[JoinedKey]] = defaultdict(list)
+    own_keys = {(table.name, *table.primary_key) for table in by_name.values() if not table.autoincrement}
     for each in joined:
-        if (each.table, each.column) in columns and folded(each.to[0]) in by_name:
+        if (each.table, each.column) in columns | own_keys and folded(each.to[0]) in by_name:
             by_column[each.table, each.column].append(each)
     for (name, column), keys in by_column.items():
         table = by_name[folded(name)]
@@ -63,6 +64,8 @@ def find_joined_columns(
             is_certain = len(named) > 1 or named[0].when or named[0].by or named[0].to in (None, *owners)
             if not is_certain and any(fits(con, table, column, *to) for to in owners):
                 yield UnstatedReference(name, column, joined=keys[0].place)
+        elif (name, column) in own_keys:
+            yield from _keys_of_another(con, by_name, table, keys)
         elif not has_numbers(con, table, column):
             yield UnstatedReference(name, column, is_empty=True)
         else:
@@ -70,6 +73,24 @@ def find_joined_columns(
             is_typed = _has_types_beside(con, by_name, table, keys[0])
             is_known = not others and not is_typed and fits(con, table, column, *to)
             yield UnstatedReference(name, column, to if is_known else None, joined=keys[0].place)
+
+
+def _keys_of_another(
+    con: sqlite3.Connection, tables: Mapping[str, Table], table: Table, keys: Sequence[JoinedKey]
+) -> Iterator[UnstatedReference]:
+    """Yield the key of a table that code compares with a key of the same rows.
+
+    Of two tables with the same keys, it is that of the later one.
+    """
+    order = [*tables]
+    for each in keys:
+        parent = tables[folded(each.to[0])]
+        is_later = order.index(folded(table.name)) > order.index(folded(parent.name))
+        if fits(con, table, each.column, *each.to) and (
+            is_later or not fits(con, parent, each.to[1], table.name, each.column)
+        ):
+            yield UnstatedReference(table.name, each.column, each.to, joined=each.place)
+            return
 
 
 def _has_types_beside(con: sqlite3.Connection, tables: Mapping[str, Table], table: Table, joined: JoinedKey) -> bool:

@@ -57,6 +57,20 @@ def test_compared_column_that_stays_is_a_finding(
     assert all("a.py:7" in each.text for each in findings)
 
 
+@pytest.mark.parametrize(("number", "expected"), [(9, ["b.db:detail"]), (3, [])])
+def test_compared_keys_need_equal_new_numbers(bench: Bench, number: int, expected: list[str]) -> None:
+    """Two tables whose keys get one offset remain together."""
+    detail = "CREATE TABLE detail(n INTEGER PRIMARY KEY)"
+    for file in (TARGET, "b.db"):
+        bench.database(file, *LEDGER, detail, f"INSERT INTO detail VALUES ({number if file == TARGET else 2})")
+    inspected = bench.survey(source("b.db", table("account", keys="renumber"), table("detail", keys="renumber")))
+    sql = "SELECT 1 FROM detail d JOIN account a ON a.id = d.n"
+
+    findings = joined_column_findings(inspected, CodeJoins([("a.py:7", each) for each in comparisons_in(sql)]))
+
+    assert [each.subject for each in findings] == expected
+
+
 def test_run_reads_the_sql_of_scanned_code(tmp_path: Path) -> None:
     """The finding names the line, also of a file that the plan rewrites."""
     root = build_two_sources(tmp_path / "workspace")

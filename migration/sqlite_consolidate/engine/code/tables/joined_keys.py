@@ -53,7 +53,7 @@ class CodeJoins:
         A column that a FOREIGN KEY declares is none. A statement counts only if the database has all of its tables.
         Thousands of files have the same schema, which is looked up once.
         """
-        statements = tuple(table.sql for table in schema.tables.values())
+        statements = (*(table.sql for table in schema.tables.values()), *(view.name for view in schema.views))
         if statements not in self._known:
             self._known[statements] = tuple(self._find(schema)) if self._comparisons else ()
         return self._known[statements]
