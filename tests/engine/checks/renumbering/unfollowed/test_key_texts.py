@@ -11,11 +11,13 @@ from tests.support.databases import TARGET, Bench, source, table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sqlite_consolidate.findings import Finding
+
 TREE = ("2", "2/3", "2/3/4", "5", "5/6")
 
 
-def unfollowed(bench: Bench, column: str, texts: Iterable[str]) -> list[tuple[str, int]]:
-    """Return each column of texts with a finding and its rows, beside posts that get new keys."""
+def findings_of(bench: Bench, column: str, texts: Iterable[str]) -> list[Finding]:
+    """Return the findings about a column of texts beside posts that get new keys."""
     keys = ", ".join(f"({key})" for key in range(1, 200))
     for file in (TARGET, "b.db"):
         bench.database(file, "CREATE TABLE blog_posts(id INTEGER PRIMARY KEY)", f"INSERT INTO blog_posts VALUES {keys}")
@@ -28,7 +30,20 @@ def unfollowed(bench: Bench, column: str, texts: Iterable[str]) -> list[tuple[st
     bench.execute("b.db", f"INSERT INTO note VALUES {rows}")
     inspected = bench.survey(source("b.db", table("blog_posts", keys="renumber"), "note", leave={"kept": "it stays"}))
     assert inspected.problems == []
-    return [(finding.column, finding.count) for finding in inspected.findings if finding.id == "id-unfollowed"]
+    return [finding for finding in inspected.findings if finding.id == "id-unfollowed"]
+
+
+def unfollowed(bench: Bench, column: str, texts: Iterable[str]) -> list[tuple[str, int]]:
+    """Return each column with a finding, and the number of its rows."""
+    return [(finding.column, finding.count) for finding in findings_of(bench, column, texts)]
+
+
+@pytest.mark.parametrize("text", ["12/13", "post:12"])
+def test_finding_about_texts_has_lines_that_avoid_it(bench: Bench, text: str) -> None:
+    """The posts keep their keys in a table of their own."""
+    [finding] = findings_of(bench, "path", [text])
+
+    assert 'keys = "keep"' in finding.text
 
 
 @pytest.mark.parametrize(

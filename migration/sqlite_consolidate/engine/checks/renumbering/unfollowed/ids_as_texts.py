@@ -21,8 +21,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import 
     most_of_numbers_are_keys,
     some_is_key,
     texts_of,
-    way_to_correct,
-    way_to_keep,
+    ways_to_keep_meaning,
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import names_table, words_of_name
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import changing_keys, forms_of
@@ -75,11 +74,10 @@ def texts_of_ids(
                 owners[parent.table_map.name] = parent
         others = [name for name in owners if name != mapping.table_map.name]
         if parents := [owners[name] for name in others or owners]:
-            keep = way_to_keep(followed, parents) if len(parents) == 1 else ""
             text = (
                 f"will keep a text in column {column} that is a number, while the keys of"
                 f" {join_first_names([*(others or owners)])} change. No reference follows a text. If it is an id,"
-                f" {way_to_correct(parents)}{f'; or keep these keys: {keep}' if keep else ''}."
+                f" {ways_to_keep_meaning(followed, parents)}."
             )
             yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
 
@@ -102,9 +100,9 @@ def texts_with_keys(
         for place, name in enumerate(part):
             texts, paths, names = counts[3 * place : 3 * place + 3]
             if paths and paths >= MOSTLY * texts:
-                yield from _paths_of_keys(databases, mapping, name, parents, paths)
+                yield from _paths_of_keys(databases, mapping, name, parents, paths, followed)
             if names:
-                yield from _names_of_keys(databases, mapping, name, parents)
+                yield from _names_of_keys(databases, mapping, name, parents, followed)
 
 
 def _texts_with(databases: InspectedDatabases, mapping: TableMapping, column: str, form: str) -> list[str]:
@@ -114,7 +112,12 @@ def _texts_with(databases: InspectedDatabases, mapping: TableMapping, column: st
 
 
 def _paths_of_keys(
-    databases: InspectedDatabases, mapping: TableMapping, column: str, parents: Sequence[NamedKey], rows: int
+    databases: InspectedDatabases,
+    mapping: TableMapping,
+    column: str,
+    parents: Sequence[NamedKey],
+    rows: int,
+    followed: FollowedKeys,
 ) -> Iterator[Finding]:
     """Yield the finding about a column of paths, if most of their numbers are keys of a table."""
     texts = _texts_with(databases, mapping, column, _IS_PATH)
@@ -128,7 +131,8 @@ def _paths_of_keys(
     if end := next((end for end in ordered if most_of_numbers_are_keys(databases, numbers, *end)), None):
         text = (
             f"will keep a path of numbers in column {column}, which may be keys of {end[0].table_map.name}, while these"
-            f" keys change. No reference follows a text. If they are keys, {way_to_correct([end[0]])}."
+            f" keys change. No reference follows a text. If they are keys,"
+            f" {ways_to_keep_meaning(followed, [end[0]])}."
         )
         yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
 
@@ -145,7 +149,11 @@ def _is_tree(texts: Iterable[str]) -> bool:
 
 
 def _names_of_keys(
-    databases: InspectedDatabases, mapping: TableMapping, column: str, parents: Sequence[NamedKey]
+    databases: InspectedDatabases,
+    mapping: TableMapping,
+    column: str,
+    parents: Sequence[NamedKey],
+    followed: FollowedKeys,
 ) -> Iterator[Finding]:
     """Yield the finding about a column of texts that name a table beside keys of it."""
     numbers: dict[str, set[int]] = defaultdict(set)
@@ -164,7 +172,8 @@ def _names_of_keys(
         form = " OR ".join(f"{{0}} GLOB '*{word}[:#/][1-9]*'" for word in named)
         text = (
             f"will keep a text in column {column} that names {join_first_names([*owners])} and a key of it, while these"
-            f" keys change. No reference follows a text. If it means the row, {way_to_correct([*owners.values()])}."
+            f" keys change. No reference follows a text. If it means the row,"
+            f" {ways_to_keep_meaning(followed, [*owners.values()])}."
         )
         rows = count_rows(databases, mapping, column, f"{_HAS_NAME} AND ({form})")
         yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
@@ -175,7 +184,7 @@ def _names(word: str, parent: TableMapping) -> bool:
 
 
 def values_named_by_their_rows(
-    databases: InspectedDatabases, mapping: TableMapping, changing: ChangingKeys
+    databases: InspectedDatabases, mapping: TableMapping, changing: ChangingKeys, followed: FollowedKeys
 ) -> Iterator[Finding]:
     """Yield a finding for each column of a table of settings that has ids of renumbered rows.
 
@@ -211,7 +220,7 @@ def values_named_by_their_rows(
             text = (
                 f"will keep the number in column {column} while the keys of {join_first_names([*tables])} change. The"
                 f" {key} of the row is named like a reference to it. If the number is such a key,"
-                f" {way_to_correct(parents)}."
+                f" {ways_to_keep_meaning(followed, parents)}."
             )
             yield Finding.of("id-unfollowed", mapping.subject, text, count=len(named), noun="row", column=column)
 

@@ -180,6 +180,15 @@ def way_to_keep(followed: FollowedKeys, parents: Sequence[TableMapping]) -> str:
     return f'keys = "keep" for {kept}, and other names (into) for {join_names(names)} in source {source}'
 
 
+def ways_to_keep_meaning(followed: FollowedKeys, parents: Sequence[TableMapping]) -> str:
+    """Return by what numbers that no reference follows still mean their rows.
+
+    If the tables are of one source, keeping their keys avoids the question.
+    """
+    keep = way_to_keep(followed, parents) if len({parent.source.name for parent in parents}) == 1 else ""
+    return f"{f'keep these keys: {keep}; or ' if keep else ''}{way_to_correct(parents)}"
+
+
 def way_to_correct(parents: Sequence[TableMapping]) -> str:
     """Return by what the operator can correct numbers after the migration.
 

@@ -12,8 +12,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import 
     most_are_keys,
     some_is_key,
     some_number_is_key,
-    way_to_correct,
-    way_to_keep,
+    ways_to_keep_meaning,
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_values import key_of_relation
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
@@ -119,10 +118,9 @@ def _finding(
     if not rows and some_is_key(databases, mapping, column, (parent, key)):
         rows = count_rows(databases, mapping, column, TEXT)
     if rows:
-        keep = way_to_keep(followed, [parent])
         text = (
             f"will keep the number in column {column} while the keys of {parent.table_map.name} change, which is in"
             f" another database ({parent.source.name}). If the column means rows of that database,"
-            f" {f'keep their keys: {keep}; or ' if keep else ''}{way_to_correct([parent])}."
+            f" {ways_to_keep_meaning(followed, [parent])}."
         )
         yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)

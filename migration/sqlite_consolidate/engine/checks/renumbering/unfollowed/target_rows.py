@@ -55,7 +55,7 @@ def ids_of_target(
     if mappings:
         yield from columns_of_other_sources(databases, mappings, followed, changing, relations, known)
     for mapping in mappings:
-        yield from values_named_by_their_rows(databases, mapping, changing)
+        yield from values_named_by_their_rows(databases, mapping, changing, followed)
         unnamed = [
             ends for ends in mapping.columns if names.isdisjoint(column_ends(ends[0])) and not changing.named(ends[0])
         ]

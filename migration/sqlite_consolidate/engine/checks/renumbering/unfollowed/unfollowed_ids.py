@@ -82,7 +82,7 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
             findings += _texts(databases, mapping)
             findings += texts_of_ids(databases, mapping, renumbered, followed)
             findings += texts_with_keys(databases, mapping, renumbered, followed)
-            findings += values_named_by_their_rows(databases, mapping, named_keys)
+            findings += values_named_by_their_rows(databases, mapping, named_keys, followed)
         findings += columns_of_other_sources(databases, mappings, followed, changing, relations, known)
     findings += ids_of_target(databases, followed, relations, known)
     findings = _with_matches(databases, findings)
@@ -218,6 +218,7 @@ def _texts(databases: InspectedDatabases, mapping: TableMapping) -> Iterator[Fin
             if count:
                 text = (
                     f"of a table with new numbers will keep JSON or a list of numbers in column {name}. Ids in these"
-                    f" texts stay."
+                    f' texts stay. If they mean rows with new keys, keep the keys of these rows: keys = "keep", and'
+                    f" other names (into) for their tables and for those that refer to them."
                 )
                 yield Finding.of("id-unfollowed", mapping.subject, text, count=count, noun="row", column=name)
