@@ -59,7 +59,8 @@ def joined_column_findings(databases: InspectedDatabases, joins: CodeJoins) -> I
                     f' [[source.table.refers]] with column = "{column}" and to = "{other}.{key}".'
                 )
                 rows = count_rows(databases, mapping, column, INTEGER)
-                yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
+                to = f"{other}.{key}"
+                yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column, to=to)
 
 
 def _gets_another_number(child: NamedKey, parent: NamedKey, followed: FollowedKeys) -> bool:
