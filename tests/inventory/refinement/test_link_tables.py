@@ -91,6 +91,16 @@ def test_columns_of_a_link_are_one_decision(tmp_path: Path) -> None:
     assert source.loose == ()
 
 
+def test_links_of_many_files_are_told_apart(tmp_path: Path) -> None:
+    """A column with the name of the file is part of their key, and the plan passes."""
+    schema = NAMED + "CREATE TABLE link(a INT, b INT, PRIMARY KEY(a, b));" + PAIRS.format("link")
+    refined = proposal_of(tmp_path, **{f"day{number}": schema.format(number) for number in range(4)})
+
+    [source] = refined.proposal.sources
+    assert (refined.objections, source.maps[-1].on_conflict) == ((), "")
+    assert (source.constants, source.loose) == ((("file", "{stem}"),), ("link.a", "link.b"))
+
+
 def test_all_numbers_of_a_link_are_one_decision(tmp_path: Path) -> None:
     """It has no key, and the number of one column is that of no known table."""
     source, _ = proposed(tmp_path, "CREATE TABLE cc(bug_id INT, blocks INT);" + PAIRS.format("cc"))

@@ -237,13 +237,13 @@ def _corrected_sources(
         names: Names of sources.
     """
     corrected = _corrected_source(source, checked)
-    vain = _renamed_in_vain(source, corrected)
+    vain = _renamed_in_vain(source, corrected, checked.problems)
     if len(source.files) > _MOST_SEPARATE_FILES:
         return (_undecided_source(source, corrected, vain, checked.problems),)
     return separate_files(source, names) if vain else (corrected,)
 
 
-def _renamed_in_vain(source: ProposedSource, corrected: ProposedSource) -> list[str]:
+def _renamed_in_vain(source: ProposedSource, corrected: ProposedSource, problems: list[Problem]) -> list[str]:
     """Return the tables of a pattern to which another name does not help.
 
     Only its own files have them, and neither a policy nor new keys avoid the collision.
@@ -253,8 +253,18 @@ def _renamed_in_vain(source: ProposedSource, corrected: ProposedSource) -> list[
         before.name
         for before, after in zip(source.maps, corrected.maps, strict=True)
         if source.files and after.into != after.name and set(before.shared) <= set(source.files)
-        if before.into == before.name or (before.on_conflict and not after.on_conflict and not is_renewed)
+        if before.into == before.name
+        or (before.on_conflict and not after.on_conflict and not is_renewed)
+        or (_is_open(before, source) and _problem_of(before, source, problems))
     ]
+
+
+def _is_open(table_map: ProposedMap, source: ProposedSource) -> bool:
+    """Return whether the keys of a table may refer to rows with new keys.
+
+    No policy is proposed for it then.
+    """
+    return bool(source.keys and table_map.open_key)
 
 
 def _undecided_source(
@@ -306,8 +316,7 @@ def _corrected_map(
 ) -> ProposedMap:
     """Return the mapping that avoids a problem by a policy or by another name."""
     has_policy = table_map.on_conflict or table_map.match or table_map.new_keys(source.keys)
-    is_open = bool(source.keys and table_map.open_key)
-    if problem.id == "key-collision" and table_map.shared and not has_policy and not is_open:
+    if problem.id == "key-collision" and table_map.shared and not has_policy and not _is_open(table_map, source):
         rows = shared.get(problem.subject, SharedRows())
         policy = replace(table_map, on_conflict="skip-identical", collision=problem.what)
         return replace(policy, common=rows.common, identical=rows.identical)
