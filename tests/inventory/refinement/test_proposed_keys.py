@@ -72,6 +72,21 @@ def test_number_named_like_a_table_is_a_decision(tmp_path: Path, column: str) ->
     assert column in proposed.decide[0]
 
 
+@pytest.mark.parametrize(("largest", "expected"), [(12, ("customers", "id")), (11, None)])
+def test_numbers_that_end_with_the_keys_refer_to_them(
+    tmp_path: Path, largest: int, expected: tuple[str, str] | None
+) -> None:
+    """The name is that of the table, and positions rarely end where its keys end."""
+    rows = ", ".join(f"({number})" for number in range(1, 13))
+    ids = f"INSERT INTO customers(id) VALUES {rows}; INSERT INTO notes VALUES (1, 3), (2, {largest})"
+    execute(tmp_path / "a.db", CUSTOMERS + NOTES.format("customer", "") + ids)
+    [candidate] = discover(tmp_path).candidates
+
+    [reference] = inspect_file(tmp_path, candidate).unstated
+
+    assert (reference.column, reference.to) == ("customer", expected)
+
+
 def test_column_that_no_key_explains_is_a_decision(tmp_path: Path) -> None:
     """Its numbers are no keys of the table that it is named after."""
     refined = both(tmp_path, CUSTOMERS + NOTES.format("customer_id", ""), ROWS.replace("(1, 2)", "(1, 77)"))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, Table
 
 _CORE_DATA_KEY = "Z_PK"
+_FEWEST_KEYS = 10  # the numbers of a column rarely end where so many keys end by chance
 _NUMBER_TYPES = re.compile(r"INT|^$|NUM|DEC|BOOL|DATE", re.IGNORECASE)
 _ENDS_LIKE_AN_ID = re.compile(r".+_id|.*[a-z0-9]Id", re.ASCII)
 _NUMBERS = "{0} > 0 AND typeof({0}) = 'integer'"
@@ -152,12 +153,10 @@ def _reference(
 ) -> UnstatedReference | None:
     """Return to what a column refers by its name, if that names a reference.
 
-    It is not known yet for a column beside one that says of which table each id is. Nor is it for a column with the
-    name of a table alone: ``track`` of ``tracks`` may be a position, and ``version`` any number. Core Data names its
-    relationships so, and keeps no other numbers under such a name. ``root`` may be a flag.
+    It is not known yet for a column beside one that says of which table each id is.
     """
-    parents = joined_parents(tables, table, column.name) or _parents(table, column.name, named)
-    parents = parents or _parents_by_key(con, named, table, column.name)
+    joined = joined_parents(tables, table, column.name)
+    parents = joined or _parents(table, column.name, named) or _parents_by_key(con, named, table, column.name)
     is_id = bool(_ENDS_LIKE_AN_ID.fullmatch(column.name))
     if not parents and not is_id:
         return None
@@ -167,12 +166,33 @@ def _reference(
         return UnstatedReference(table.name, column.name)
     for parent, key in parents:
         if fits(con, table, column.name, parent, key):
-            is_same = folded(column.name) == folded(key) and not is_measure(column.name)
-            is_plain = not is_same and words_of_name(column.name) == words_of_name(parent) and key != _CORE_DATA_KEY
-            is_weak = not is_id and parent == table.name and _names_own_table(column.name)
-            is_open = is_plain or (is_weak and not are_own_keys(con, parent, column.name, key))
-            return UnstatedReference(table.name, column.name, None if is_open else (parent, key))
+            is_known = bool(joined) or is_id or _is_evident(con, table.name, column.name, parent, key)
+            return UnstatedReference(table.name, column.name, (parent, key) if is_known else None)
     return UnstatedReference(table.name, column.name) if is_id else None
+
+
+def _is_evident(con: sqlite3.Connection, table: str, column: str, parent: str, key: str) -> bool:
+    """Return whether the name or the numbers of a column show that it refers to keys.
+
+    It is not named like an id. ``root`` may be a flag, ``track`` of ``tracks`` a position, and ``version`` any number.
+    ``album`` refers to ``albums`` if its numbers end where the keys end. Core Data names its relationships like tables.
+
+    Args:
+        con: Reads the database.
+        table: The table of the column.
+        column: Its numbers above 0 are all keys.
+        parent: The table of the keys.
+        key: The key.
+    """
+    if parent == table and _names_own_table(column):
+        return are_own_keys(con, table, column, key)
+    if words_of_name(column) != words_of_name(parent) or key == _CORE_DATA_KEY:
+        return True
+    if folded(column) == folded(key):
+        return not is_measure(column)
+    last = f"(SELECT max({quoted(key)}) FROM main.{quoted(parent)})"
+    query = f"SELECT max({quoted(column)}) = {last} AND {last} >= {_FEWEST_KEYS} FROM main.{quoted(table)}"
+    return parent != table and bool(con.execute(query).fetchone()[0])
 
 
 def _parents_by_key(con: sqlite3.Connection, named: NamedTables, table: Table, column: str) -> list[tuple[str, str]]:
