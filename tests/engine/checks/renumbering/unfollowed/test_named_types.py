@@ -25,8 +25,15 @@ def test_text_names_a_table(text: str, table: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "table"),
-    [("outpost", "posts"), ("post office", "posts"), ("", "posts"), ("::", "posts"), ("image/post", "posts")],
+    [
+        ("outpost", "posts"),
+        ("post office", "posts"),
+        ("", "posts"),
+        ("::", "posts"),
+        ("image/post", "posts"),
+        (f"{'a ' * 100}.post", "posts"),
+    ],
 )
 def test_other_texts_name_no_table(text: str, table: str) -> None:
-    """A media type names none."""
+    """Neither a media type nor a long text names one."""
     assert not names_table(text, table)

@@ -25,27 +25,39 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z_]+")
 _MEDIA_TYPE = re.compile(r"(?:application|audio|font|image|message|model|multipart|text|video)/[\w.+-]+(?:;.*)?")
 
 
+_LONGEST_NAME = 200
+"""Characters of the longest text of a row that is compared with names of tables."""
+
+
 @cache
 def words_of_name(name: str) -> list[str]:
-    """Return the words of a name, folded, the last of them in the singular."""
-    *words, last = [folded(word) for word in _WORDS.findall(name)] or [folded(name)]
-    return [*words, singular_of(last)]
+    """Return the words of a name of the schema, folded, the last of them in the singular."""
+    return _words_of(name)
 
 
 def words_of_text(text: str) -> list[str]:
-    """Return the words of a text that may be a name, such as ``shop.Order``."""
-    return words_of_name("_".join(re.findall(r"\w+", text)))
+    """Return the words of a text that may be a name, such as ``shop.Order``.
+
+    They are not kept, because a database has many texts.
+    """
+    return _words_of("_".join(re.findall(r"\w+", text)))
+
+
+def _words_of(name: str) -> list[str]:
+    *words, last = [folded(word) for word in _WORDS.findall(name)] or [folded(name)]
+    return [*words, singular_of(last)]
 
 
 def names_table(text: str, table: str) -> bool:
     """Return whether a text names a table, as ``Post`` names ``posts``.
 
-    The last part of ``Blog::Post`` names ``forum_posts`` as well. A media type, such as ``image/png``, names none.
+    The last part of ``Blog::Post`` names ``forum_posts`` as well. A media type, such as ``image/png``, or a long
+    text names none.
     """
-    if is_media_type(text):
+    if len(text) > _LONGEST_NAME or is_media_type(text):
         return False
     *_, last = ("", *re.findall(r"\w+", text))
-    return any(_is_end(words, words_of_name(table)) for words in (words_of_text(text), words_of_name(last)))
+    return any(_is_end(words, words_of_name(table)) for words in (words_of_text(text), _words_of(last)))
 
 
 def is_media_type(text: str) -> bool:
