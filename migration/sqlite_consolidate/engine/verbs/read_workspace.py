@@ -40,11 +40,13 @@ from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import counted, join_first_names, list_names, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import ExitStack
 
     from sqlite_consolidate.engine.backup.copied_files import CopiedFiles
     from sqlite_consolidate.engine.code.rewrite import Rewrite
+    from sqlite_consolidate.engine.code.scanning.scan import ScanResult
+    from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.run.results import Rehearsal
     from sqlite_consolidate.engine.sqlite.files import FileProblem
@@ -107,20 +109,40 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     inspected.findings += _workspace_findings(run, inspected, rewrites)
     scope, planned = run.scan_scope(), [*rewrites, *in_part]
     mentions = remaining_mentions(scope, planned)
-    inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
-    inspected.findings += shared_name_findings(run.root, plan.target, find_shared_names(scope, planned))
-    if any(mapping.shifted for mapping in inspected.mappings):
-        inspected.findings += joined_column_findings(inspected, read_code_joins(scope))
-    renamed, merged = _renamed(inspected), find_merged_tables(inspected)
-    if merged or any(renamed.values()):
-        meets_target = any(plan.target in table.files for table in merged)
-        uses = uses_of_each(scope, mentions, planned)
-        if meets_target or any(renamed.values()):
-            uses |= uses_of_target(scope, uses)
-        inspected.findings += old_table_findings(scope, uses, planned, renamed)
-        inspected.findings += files_told_apart(inspected, merged, uses)
+    inspected.findings += _code_findings(run, inspected, scope, planned, mentions)
     left_out = files.left_out if files and run.is_rehearsal else {}
     return Preflight(inspected, rewrites, marks, others.unexamined, mentions, str(files or ""), left_out)
+
+
+def _code_findings(
+    run: RunResults,
+    inspected: InspectedDatabases,
+    scope: ScanScope,
+    planned: Sequence[Rewrite],
+    mentions: ScanResult,
+) -> Iterator[Finding]:
+    """Yield the findings about what code reads.
+
+    Args:
+        run: The run.
+        inspected: All databases.
+        scope: The files that are scanned.
+        planned: The rewrites of the plan.
+        mentions: The old names that remain in code.
+    """
+    yield from attention_findings(mentions)
+    yield from unreferenced_findings(scope, mentions, planned)
+    yield from shared_name_findings(run.root, run.plan.target, find_shared_names(scope, planned))
+    if any(mapping.shifted for mapping in inspected.mappings):
+        yield from joined_column_findings(inspected, read_code_joins(scope))
+    renamed, merged = _renamed(inspected), find_merged_tables(inspected)
+    if not merged and not any(renamed.values()):
+        return
+    uses = uses_of_each(scope, mentions, planned)
+    if any(renamed.values()) or any(run.plan.target in table.files for table in merged):
+        uses |= uses_of_target(scope, uses)
+    yield from old_table_findings(scope, uses, planned, renamed)
+    yield from files_told_apart(inspected, merged, uses)
 
 
 def _renamed(inspected: InspectedDatabases) -> dict[str, dict[str, str]]:

@@ -109,11 +109,7 @@ def refine_proposal(
         ProblemError: The plan itself has a mistake, which would be a defect of this program.
         ProblemError: A database is locked or busy.
     """
-    files = [proposal.target, *(file for source in proposal.sources for file in source.all_files)]
-    size = sum(size_with_sidecars(root / file) for file in files)
-    if size > MAX_TRIED_BYTES or len(files) > MAX_TRIED_FILES:
-        amount = f"{size / 1e6:.0f} MB" if size > MAX_TRIED_BYTES else f"{len(files)} files"
-        reason = f"not rehearsed, because the databases have {amount}. Rehearse it."
+    if reason := _reason_against_rehearsal(root, proposal):
         return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), unrehearsed_reason=reason)
     for round_number in range(1, _MAX_ROUNDS + 1):
         on_progress(f"rehearsing the proposal on copies, round {round_number}")
@@ -143,6 +139,16 @@ def refine_proposal(
         seconds=result.seconds,
         findings=findings,
     )
+
+
+def _reason_against_rehearsal(root: Path, proposal: Proposal) -> str:
+    """Return why an inventory does not rehearse a proposal, or an empty text."""
+    files = [proposal.target, *(file for source in proposal.sources for file in source.all_files)]
+    size = sum(size_with_sidecars(root / file) for file in files)
+    if size <= MAX_TRIED_BYTES and len(files) <= MAX_TRIED_FILES:
+        return ""
+    amount = f"{size / 1e6:.0f} MB" if size > MAX_TRIED_BYTES else f"{len(files)} files"
+    return f"not rehearsed, because the databases have {amount}. Rehearse it."
 
 
 def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:
