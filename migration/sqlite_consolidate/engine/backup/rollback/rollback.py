@@ -98,14 +98,8 @@ def roll_back(
     if sealed is None:
         return result
     if not ledger.has("put-back"):
-        checked = [
-            *problems,
-            *archive_steps(root, folder, sealed, digests, limits, change),
-            *_manifest_problems(folder, sealed, ledger),
-            *_ledger_problems(root, sealed, ledger),
-            *_code_steps(root, folder, sealed, ledger),
-            *_target_steps(root, folder, sealed, ledger, digests, limits),
-        ]
+        archived = archive_steps(root, folder, sealed, digests, limits, change)
+        checked = [*problems, *archived, *_steps_after_archives(root, folder, sealed, ledger, digests, limits)]
         steps = _possible_steps(root, folder, checked, change)
         before_acting()
         _take_steps(steps, folder, ledger, result)
@@ -116,6 +110,16 @@ def roll_back(
     if not ledger.has("put-back") and not has_hot_journal(root / sealed.target):
         ledger.note("put-back", steps=result.steps, exact=result.holds)
     return result
+
+
+def _steps_after_archives(
+    root: Path, folder: Path, sealed: Manifest, ledger: Ledger, digests: dict[str, str], limits: Limits | None
+) -> Iterator[Step | Problem]:
+    """Yield the problems of the backup set, and the steps of the code and the target."""
+    yield from _manifest_problems(folder, sealed, ledger)
+    yield from _ledger_problems(root, sealed, ledger)
+    yield from _code_steps(root, folder, sealed, ledger)
+    yield from _target_steps(root, folder, sealed, ledger, digests, limits)
 
 
 def _possible_steps(root: Path, folder: Path, checked: Sequence[Step | Problem], change: ArchiveChange) -> list[Step]:
