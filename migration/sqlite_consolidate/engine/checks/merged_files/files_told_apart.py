@@ -85,8 +85,8 @@ def _fact(files: Sequence[str], opened: Mapping[str, Mention], into: str, target
     first, second = (f"{opened[file].file}:{opened[file].line} opens {file}" for file in files[:2])
     others = len(files) - 2
     further = f" (code opens {counted(others, 'further file')} of this table by name)" if others else ""
-    reads = f"Each reads the rows of all of them in {into} of {target} then, and no column tells them apart."
-    return f"{first}, and {second}{further}. {reads}"
+    reads = f"After the migration, each reads the rows of all these files in {into} of {target}."
+    return f"{first}, and {second}{further}. {reads} No column tells them apart."
 
 
 def _advice(databases: InspectedDatabases, table: MergedTable) -> str:
