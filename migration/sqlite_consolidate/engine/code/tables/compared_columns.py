@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_MAY_COMPARE = re.compile(r"\b(?:from|join|update)\b", re.IGNORECASE)
+_MAY_COMPARE = re.compile(r"""(?:join|where|update)[\s\\"'`\[]""")
 _NAME = re.compile(r"[^\W\d]\w*")
 _QUERY = frozenset({"select", "with", "values"})
 _JOINS = frozenset({"union", "except", "intersect"})
@@ -101,12 +101,20 @@ _MOST_TABLES = 64  # as many can SQLite join
 _MOST_TOKENS = 200  # of the columns that WITH names
 
 
+def may_compare(text: str) -> bool:
+    """Return whether a text, such as a program, may have a statement that compares columns.
+
+    Such a statement has JOIN or WHERE, or is an UPDATE. Most programs are not parsed for this reason.
+    """
+    return _MAY_COMPARE.search(text.lower()) is not None
+
+
 def comparisons_in(sql: str) -> Iterator[Comparison]:
     """Yield each pair of columns that a text of SQL compares.
 
     It compares them by ``=``, ``IS``, ``IN (SELECT ...)`` or ``USING``.
     """
-    if _MAY_COMPARE.search(sql):
+    if may_compare(sql):
         for statement in _statements(sql):
             yield from _StatementReader(statement).read()
 

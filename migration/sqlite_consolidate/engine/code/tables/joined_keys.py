@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.code.scanning.scan import is_documentation, text_of
 from sqlite_consolidate.engine.code.scanning.scanned_files import list_scanned_files
-from sqlite_consolidate.engine.code.tables.compared_columns import comparisons_in
+from sqlite_consolidate.engine.code.tables.compared_columns import comparisons_in, may_compare
 from sqlite_consolidate.engine.code.tables.sql_texts import statements_in
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -84,7 +84,7 @@ def read_code_joins(scope: ScanScope) -> CodeJoins:
     comparisons = []
     for file in list_scanned_files(scope).files:
         text = None if is_documentation(file) else text_of(os.fspath(scope.root), file, {})
-        if text and len(text) <= _MOST_CHARACTERS:
+        if text and len(text) <= _MOST_CHARACTERS and may_compare(text):
             for statement, first, last in statements_in(file, text):
                 comparisons += [(f"{file}:{min(first + each.line, last)}", each) for each in comparisons_in(statement)]
     return CodeJoins(comparisons)
