@@ -5,11 +5,13 @@ No file of another program is ever overwritten.
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -23,12 +25,15 @@ from sqlite_consolidate.atomic_files import (
     replace,
     sync_folder,
     write_new,
+    write_private,
 )
+from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
+from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.backup.rollback.restore import restore_file
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -91,6 +96,31 @@ def test_new_file_is_removed_when_the_disk_is_full(tmp_path: Path) -> None:
         write_new(tmp_path / "new", b"x" * 200)
 
     assert names(tmp_path) == []
+
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "new": lambda path: write_new(path, b"bytes"),
+    "replaced": lambda path: replace(path, b"bytes", 0o600),
+    "private": lambda path: write_private(path, b"bytes"),
+    "ledger": lambda path: Ledger(path.parent).note("event"),
+    "restored": lambda path: restore_file(path, Path(__file__), 0o600),
+}
+
+
+@pytest.mark.parametrize("way", WRITERS)
+def test_file_that_fills_the_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """The system names no file of a descriptor."""
+    path = tmp_path / LEDGER
+
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "platform", "linux")  # which calls fsync
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left") as caught:
+        WRITERS[way](path)
+
+    assert caught.value.filename == str(path)
 
 
 def test_replaced_file_has_the_new_bytes_and_mode(tmp_path: Path) -> None:

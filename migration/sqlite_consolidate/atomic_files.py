@@ -17,7 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors of a full disk, and of a quota that is used up."""
 _NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+
+
+@contextmanager
+def written_file_named(path: Path) -> Iterator[None]:
+    """Let the error of a full disk in this block name the file that is written.
+
+    The system names no file of a descriptor.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def write_new(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
@@ -32,7 +48,7 @@ def write_new(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> N
         FileExistsError: A file or a dangling symbolic link has that name. It is left unchanged.
         OSError: The file cannot be written. The incomplete file is removed.
     """
-    with _created(path) as descriptor:
+    with written_file_named(path), _created(path) as descriptor:
         _fill(descriptor, data, mode)
     sync_folder(path.parent)
 
@@ -49,7 +65,7 @@ def replace(path: Path, data: bytes | Iterable[bytes], mode: int) -> None:
     """
     part = _part_of(path)
     part.unlink(missing_ok=True)
-    with _created(part) as descriptor:
+    with written_file_named(path), _created(part) as descriptor:
         if os.geteuid() == 0 and path.exists():
             before = path.stat()
             os.fchown(descriptor, before.st_uid, before.st_gid)
@@ -252,7 +268,7 @@ def private_file(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp creates it with mode 0600
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with written_file_named(path), os.fdopen(handle, "wb") as file:
             yield file
             if sync:
                 file.flush()

@@ -19,6 +19,7 @@ from sqlite_consolidate.atomic_files import (
     sync_folder,
     write_new,
     write_private,
+    written_file_named,
 )
 from sqlite_consolidate.engine.backup.copy_contents import is_settled
 from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
@@ -30,7 +31,7 @@ from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.page_proof.rows import PageRows
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, DumpLoads
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
-from sqlite_consolidate.engine.sqlite.errors import written_file_named
+from sqlite_consolidate.engine.sqlite.errors import written_database_named
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN, SIDECARS, sidecar_path
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -120,7 +121,7 @@ def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> 
         raise ProblemError(Problem("name-twice", database.file, text, hint))
     part = final.with_name(final.name + ".part")
     database.write_lock.limits.progress.begin(database.size, "bytes", size_reader(part))
-    with written_file_named(part):
+    with written_database_named(part):
         is_by_pages = is_copied_by_pages(database.write_lock)
         sha256 = copy_pages(database.write_lock, part) if is_by_pages else _copy_through_sqlite(database, part)
     live = database.write_lock.path.stat()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.atomic_files import sync_folder
+from sqlite_consolidate.atomic_files import sync_folder, written_file_named
 from sqlite_consolidate.plan.values import inside
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.regular_files import open_regular
@@ -73,14 +73,15 @@ class Ledger:
         new = not self.path.exists()
         handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            size = os.fstat(handle).st_size
-            ends_with_newline = not size or os.pread(handle, 1, size - 1) == b"\n"
-            beginning = b"" if ends_with_newline else b"\n"
-            for part in chain([beginning + next(parts)], parts):
-                unwritten = memoryview(part)
-                while unwritten:  # os.write writes only a part when the disk fills up, and fails at the next call
-                    unwritten = unwritten[os.write(handle, unwritten) :]
-            os.fsync(handle)
+            with written_file_named(self.path):
+                size = os.fstat(handle).st_size
+                ends_with_newline = not size or os.pread(handle, 1, size - 1) == b"\n"
+                beginning = b"" if ends_with_newline else b"\n"
+                for part in chain([beginning + next(parts)], parts):
+                    unwritten = memoryview(part)
+                    while unwritten:  # os.write writes only a part when the disk fills up, and fails at the next call
+                        unwritten = unwritten[os.write(handle, unwritten) :]
+                os.fsync(handle)
         finally:
             os.close(handle)
         if new:

@@ -10,8 +10,7 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.atomic_files import sync_folder
-from sqlite_consolidate.engine.sqlite.errors import written_file_named
+from sqlite_consolidate.atomic_files import sync_folder, written_file_named
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ from sqlite_consolidate.engine.content.page_proof.known_pages import prove_known
 from sqlite_consolidate.engine.content.page_proof.proof import PageProof, digest_pages, prove_pages
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_for_inspection, open_new, pragma
-from sqlite_consolidate.engine.sqlite.errors import written_file_named
+from sqlite_consolidate.engine.sqlite.errors import written_database_named
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
@@ -238,7 +238,7 @@ def load_contents(dump: Path, limits: Limits | None = None, *, lines: Iterable[s
     try:
         con.execute("PRAGMA synchronous=OFF")
         con.execute("PRAGMA journal_mode=OFF").fetchone()
-        with written_file_named(scratch):
+        with written_database_named(scratch):
             load_dump(con, lines)
         return read_contents_alone(scratch, con)
     finally:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.atomic_files import FULL, written_file_named
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
@@ -38,16 +38,17 @@ def file_named(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def written_file_named(path: Path) -> Iterator[None]:
-    """Let the error of a full disk in this block name the file that is written.
+def written_database_named(path: Path) -> Iterator[None]:
+    """Let the error of a full disk in this block name the database that is written.
 
-    The system names no file of a descriptor.
+    SQLite or this process writes it.
     """
     try:
-        yield
-    except (sqlite3.Error, OSError) as error:
+        with written_file_named(path):
+            yield
+    except sqlite3.Error as error:
         if is_full(error) and file_of(error) is None:
-            error.filename = path  # type: ignore[union-attr] # as in an OSError
+            error.filename = path  # type: ignore[attr-defined] # as in an OSError
         raise
 
 
@@ -60,7 +61,7 @@ def file_of(error: BaseException) -> Path | None:
 def is_full(error: BaseException) -> bool:
     """Return whether a disk is full, or a quota is used up."""
     if isinstance(error, OSError):
-        return error.errno in {errno.ENOSPC, errno.EDQUOT}
+        return error.errno in FULL
     return result_code(error) == sqlite3.SQLITE_FULL
 
 

@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.atomic_files import make_private_folder, sync_folder
+from sqlite_consolidate.atomic_files import make_private_folder, sync_folder, written_file_named
 from sqlite_consolidate.engine.backup.copies import publish_file
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.content.contents import read_contents_alone
@@ -143,7 +143,8 @@ def move_to_backup_set(path: Path, folder: Path) -> None:
         make_private_folder(folder / _ASIDE)
     kept = _unused_path(folder / _ASIDE, path.name)
     Ledger(folder).note("keeping", file=path.name, kept=f"{_ASIDE}/{kept.name}")
-    _copy_bytes(path, kept, 0o600)
+    with written_file_named(kept):
+        _copy_bytes(path, kept, 0o600)
     path.unlink()
     sync_folder(path.parent)
 
@@ -183,7 +184,8 @@ def restore_file(path: Path, backup: Path, mode: int) -> None:
     """
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
-    _copy_bytes(backup, part, mode)
+    with written_file_named(path):
+        _copy_bytes(backup, part, mode)
     part.rename(path)
     sync_folder(path.parent)
 
