@@ -59,6 +59,7 @@ class StagingDatabase:
         if is_share:
             self._con.execute(f"PRAGMA default_cache_size={_PAGES_OF_SHARE}")  # the file keeps it
         self._con.execute("PRAGMA synchronous=OFF")  # a crash ends the run, and the file is deleted with it
+        self._con.execute("PRAGMA journal_mode=MEMORY")  # each of thousands of tables would write and delete a journal
 
     def add(
         self,
