@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,9 +13,13 @@ from sqlite_consolidate.engine.checks.disk_space import check_disk_space, disk_s
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
+from tests.support.crash.disks import backups_on_another_disk, limit_free_space
 from tests.support.observations import numbers_in
 from tests.support.unprivileged import common_folder, run_unprivileged
 from tests.support.workspaces.two_sources import a_run, build_two_sources, consolidate, plan_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_kept_bytes_are_at_most_the_computed_need(root: Path) -> None:
@@ -68,20 +72,28 @@ def test_a_database_that_is_only_in_the_workspace_counts(root: Path, tmp_path: P
 
 def test_backups_are_measured_on_their_own_disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The workspace has enough space, and they need more than is left in their folder."""
-    others = [Path(name) for name in ("/dev/shm", "/tmp", "/") if Path(name).is_dir()]
-    other = next((folder for folder in others if folder.stat().st_dev != root.stat().st_dev), None)
-    if other is None:
-        pytest.skip("there is one file system only")
-    (root / "backups").symlink_to(other)
-    device = other.stat().st_dev
-    free = shutil.disk_usage(root)
-    full = free._replace(free=1000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: full if Path(path).stat().st_dev == device else free)
     monkeypatch.setattr(tempfile, "tempdir", str(root))
+    with backups_on_another_disk(root) as backups:
+        limit_free_space(monkeypatch, backups, 1000)
 
-    problems = check_disk_space(plan_of(root), root, root)
+        problems = check_disk_space(plan_of(root), root, root)
 
     assert [(problem.id, problem.subject) for problem in problems] == [("no-space", "backups")]
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_rollback_needs_space_on_the_disk_of_the_target(
+    root: Path, monkeypatch: pytest.MonkeyPatch, missing: int
+) -> None:
+    """SQLite writes the journal of a rollback beside the target, wherever the backups are."""
+    needed = disk_space_needed(plan_of(root), root)
+    with backups_on_another_disk(root) as backups:
+        monkeypatch.setattr(tempfile, "tempdir", str(backups))
+        limit_free_space(monkeypatch, root, needed.growth + needed.rollback - missing)
+
+        problems = check_disk_space(plan_of(root), root, root)
+
+    assert [(problem.id, problem.subject) for problem in problems] == [("no-space", "workspace.db")] * missing
 
 
 def test_read_only_folder_of_code_is_a_problem() -> None:

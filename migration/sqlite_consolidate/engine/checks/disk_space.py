@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.errors import file_of, is_full
-from sqlite_consolidate.engine.sqlite.files import file_status, may_exist, size_with_sidecars
+from sqlite_consolidate.engine.sqlite.files import existing_folder, file_status, may_exist, size_with_sidecars
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
 
@@ -78,14 +78,14 @@ def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
     """
     needed = disk_space_needed(plan, live)
     temporary_folder = tempfile.gettempdir()
-    backups = _existing_folder(root / plan.backups)
+    backups = existing_folder(root / plan.backups)
     # A dump is loaded beside the backups; an archive is restored later, in the temporary folder. Meanwhile the space
-    # for the rollback is reserved beside the backups.
+    # for the rollback is reserved on the disk of the target.
     disks: dict[int, tuple[str, Path]] = {}
     wanted: Counter[int] = Counter()
     for subject, folder, size in (
-        (plan.backups, backups, needed.backups + needed.dumps + needed.rollback),
-        (plan.target, root, needed.growth),
+        (plan.backups, backups, needed.backups + needed.dumps),
+        (plan.target, existing_folder((root / plan.target).parent), needed.growth + needed.rollback),
         (temporary_folder, Path(temporary_folder), needed.scratch),
     ):
         disks.setdefault(folder.stat().st_dev, (subject, folder))
@@ -109,7 +109,7 @@ def full_disk_problem(error: BaseException, workspace: Path) -> Problem | None:
     file = file_of(error)
     folders = {"the folder for temporary files": Path(tempfile.gettempdir()), "the workspace": workspace}
     if file:
-        its_folder = {"its folder": _existing_folder(file.absolute().parent)}
+        its_folder = {"its folder": existing_folder(file.absolute().parent)}
         folders = its_folder if isinstance(error, OSError) else its_folder | folders
     free = " and ".join(f"{_mb(shutil.disk_usage(folder).free)} in {name}" for name, folder in folders.items())
     subject = file.name if file else tempfile.gettempdir()
@@ -126,11 +126,6 @@ def unwritable_findings(plan: Plan, live: Path) -> list[Finding]:
     read_only = [file for file in files if may_exist(live / file) and not os.access(live / file, os.W_OK)]
     text = "is read-only for the user who rehearses. A migration by this user would be refused."
     return [Finding.of("read-only-here", name, text) for name in (*_read_only_folders(plan, live), *read_only)]
-
-
-def _existing_folder(folder: Path) -> Path:
-    """Return a folder, or the nearest one above it that exists."""
-    return next(each for each in (folder, *folder.parents) if each.is_dir())
 
 
 def _read_only_folders(plan: Plan, root: Path) -> list[str]:

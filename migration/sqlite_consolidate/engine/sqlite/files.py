@@ -179,6 +179,16 @@ def file_status(path: Path) -> os.stat_result | None:
         return None
 
 
+def disk_of(path: Path) -> int:
+    """Return the number of the disk that has a file or folder, or that would have it."""
+    return existing_folder(path).stat().st_dev
+
+
+def existing_folder(path: Path) -> Path:
+    """Return a folder, or the nearest one above the path that exists."""
+    return next(each for each in (path, *path.parents) if each.is_dir())
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     status = file_status(path)
     return (status.st_dev, status.st_ino) if status and stat.S_ISREG(status.st_mode) else None

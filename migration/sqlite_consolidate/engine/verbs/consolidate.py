@@ -159,7 +159,7 @@ class Run(RunResults):
         """
         if verdict(self.log) != "accepted":
             return False
-        release_space(self.folder)
+        release_space(self.folder, self.root / self.plan.target)
         if not self.is_rehearsal:
             try:
                 self.ledger.note("finished")

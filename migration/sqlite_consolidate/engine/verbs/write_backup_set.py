@@ -52,7 +52,7 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
     sync_copies(run.folder)
     manifest.write(run.folder, sealed)
     run.ledger.note("sealed", sha256=digest_file(run.folder / manifest.NAME))
-    reserve_space(run.folder, disk_space_needed(run.plan, run.live).rollback)
+    reserve_space(run.folder, run.root / run.plan.target, disk_space_needed(run.plan, run.live).rollback)
     return sealed
 
 

@@ -100,9 +100,10 @@ def roll_back(
     if not ledger.has("put-back"):
         archived = archive_steps(root, folder, sealed, digests, limits, change)
         checked = [*problems, *archived, *_steps_after_archives(root, folder, sealed, ledger, digests, limits)]
-        steps = _possible_steps(root, folder, checked, change)
+        steps = _possible_steps(root, folder, root / sealed.target, checked, change)
         before_acting()
-        _take_steps(steps, folder, ledger, result)
+        release_space(folder, root / sealed.target)
+        _take_steps(steps, ledger, result)
         _restore_modes(root, sealed)
         remove_unfinished_copies(folder)
     result.observations.extend(restored_observations(root, folder, sealed, digests, limits))
@@ -122,7 +123,9 @@ def _steps_after_archives(
     yield from _target_steps(root, folder, sealed, ledger, digests, limits)
 
 
-def _possible_steps(root: Path, folder: Path, checked: Sequence[Step | Problem], change: ArchiveChange) -> list[Step]:
+def _possible_steps(
+    root: Path, folder: Path, target: Path, checked: Sequence[Step | Problem], change: ArchiveChange
+) -> list[Step]:
     """Return the steps if there is no problem, and each of them can be taken.
 
     Raises:
@@ -131,16 +134,15 @@ def _possible_steps(root: Path, folder: Path, checked: Sequence[Step | Problem],
     steps = [step for step in checked if isinstance(step, Step)]
     places = place_problems(root, steps)
     # A run that rolls itself back has reserved the space, and tries in any case.
-    space = space_problems(root, folder, steps) if change is not ArchiveChange.KEPT else ()
+    space = space_problems(folder, target, steps) if change is not ArchiveChange.KEPT else ()
     possible = steps_or_raise([*checked, *places, *space])
     for database in {step.exclusive_database for step in possible if step.exclusive_database}:
         restore.require_exclusive_access(database)
     return possible
 
 
-def _take_steps(steps: Sequence[Step], folder: Path, ledger: Ledger, result: RollbackResult) -> None:
+def _take_steps(steps: Sequence[Step], ledger: Ledger, result: RollbackResult) -> None:
     """Take the steps in their order, and record them in the result."""
-    release_space(folder)
     ledger.note("putting-back")
     result.discarded.extend(step.discards for step in steps if step.discards)
     for step, listed in zip(steps, folded_texts(steps), strict=True):
@@ -260,7 +262,8 @@ def _without_the_run(
             action,
             exclusive_database=target,
             place=target.parent,
-            size=kept + max(target.stat().st_size, copy.size),  # its journal has the former pages
+            size=max(target.stat().st_size, copy.size),  # its journal has the former pages
+            kept=kept,
         )
     elif not now.read_error:
         text = f"removed {target.name}, which the run had created"
@@ -269,7 +272,7 @@ def _without_the_run(
             partial(restore.remove_database, target, folder, known=known, limits=limits),
             exclusive_database=target,
             place=target.parent,
-            size=kept,
+            kept=kept,
         )
 
 

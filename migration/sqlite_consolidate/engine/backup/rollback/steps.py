@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.backup.rollback import restore
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.table_differences import compare_databases
+from sqlite_consolidate.engine.sqlite.files import disk_of, existing_folder
 from sqlite_consolidate.observation import Observation, equal, with_differences
 from sqlite_consolidate.plan.patterns import MOST_LISTED
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -47,7 +48,8 @@ class Step:
         action: Function that performs the step. It may return a text that precedes ``text``.
         exclusive_database: Database that no other process may have open during the step, or None.
         place: Folder in which the step creates or renames a file, or None.
-        size: Number of bytes that the step writes at most.
+        size: Number of bytes that the step writes in that folder at most.
+        kept: Number of bytes that the step writes in the backup set at most.
         discards: File whose later changes are no longer in place after the step, or empty.
         kind: Text of many such steps, with ``{}`` for their files. It is empty if each of them is listed.
     """
@@ -57,6 +59,7 @@ class Step:
     exclusive_database: Path | None = None
     place: Path | None = None
     size: int = 0
+    kept: int = 0
     discards: str = ""
     kind: str = ""
 
@@ -125,7 +128,7 @@ def step_aside(path: Path, folder: Path, discards: str = "") -> Step:
     """Return a step that moves a file to the backup set."""
     text, action = f"set {path.name} aside in {folder.name}", partial(restore.move_to_backup_set, path, folder)
     size, kind = path.lstat().st_size, f"set {{}} aside in {folder.name}"
-    return Step(text, action, place=path.parent, size=size, discards=discards, kind=kind)
+    return Step(text, action, place=path.parent, kept=size, discards=discards, kind=kind)
 
 
 def restore_steps(path: Path, folder: Path, copy: DatabaseCopy) -> Iterator[Step | Problem]:
@@ -161,16 +164,24 @@ def place_problems(root: Path, steps: Iterable[Step]) -> Iterator[Problem]:
             yield Problem("read-only", name, text, "Give write permission and roll back again.")
 
 
-def space_problems(root: Path, folder: Path, steps: Iterable[Step]) -> Iterator[Problem]:
-    """Yield a problem if the steps write more than the disk has left.
+def space_problems(folder: Path, target: Path, steps: Iterable[Step]) -> Iterator[Problem]:
+    """Yield a problem for each disk that has less left than the steps write.
 
     The space that the run has reserved for its rollback is free for it.
     """
-    wanted = sum(step.size for step in steps)
-    free = shutil.disk_usage(root).free + reserved_bytes(folder)
-    if wanted > free:
-        text = f"{wanted / 1e6:.1f} MB are needed at most, and {free / 1e6:.1f} MB are free. Nothing was rolled back."
-        yield Problem("no-space", folder.name, text, "Free some space and roll back again.")
+    wanted, places = Counter[int](), {disk_of(target): existing_folder(target), disk_of(folder): folder}
+    for step in steps:
+        wanted[disk_of(folder)] += step.kept
+        if step.place:
+            wanted[disk_of(step.place)] += step.size
+            places.setdefault(disk_of(step.place), existing_folder(step.place))
+    for disk, place in places.items():
+        reserved = reserved_bytes(folder, target) if disk == disk_of(target) else 0
+        free = shutil.disk_usage(place).free + reserved
+        if wanted[disk] > free:
+            text = f"{wanted[disk] / 1e6:.1f} MB are needed at most, and {free / 1e6:.1f} MB are free. "
+            hint = "Free some space and roll back again."
+            yield Problem("no-space", place.name, f"{text}Nothing was rolled back.", hint)
 
 
 def restored_observations(
