@@ -68,6 +68,7 @@ LEVELS: dict[str, Level] = {
     "not-null-lost": "attention",
     "not-scanned": "attention",
     "not-searched": "attention",
+    "numbers-kept": "attention",
     "offsets-changed": "note",
     "open-name-pattern": "attention",
     "name-shared": "attention",
@@ -139,6 +140,7 @@ _WRONG_RESULTS = frozenset(
         "id-unfollowed",
         "meaning-differs",
         "name-shared",
+        "numbers-kept",
         "old-table-name",
         "parents-found",
         "parents-replaced",
@@ -178,6 +180,8 @@ class Finding:
         noun: What ``count`` counts, as long as the text does not state the number. It is empty in a record.
         column: Column of the subject that the finding is about, if it is about one. It is empty in a record.
         to: Key that the column may refer to, as ``to`` of ``refers`` in the plan. It is empty in a record.
+        item: What a list has about the column. :func:`merge_findings` puts the items of a subject behind the text. It
+            is empty in a record, and if the finding is about one column.
     """
 
     id: str
@@ -188,6 +192,7 @@ class Finding:
     noun: str = ""
     column: str = ""
     to: str = ""
+    item: str = ""
 
     @classmethod
     def of(
@@ -220,7 +225,8 @@ def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
         key = (finding.id, finding.level, finding.noun, finding.text)
-        groups.setdefault((*key, finding.subject) if finding.id in _NEVER_MERGED else key, []).append(finding)
+        is_apart = bool(finding.item) or finding.id in _NEVER_MERGED
+        groups.setdefault((*key, finding.subject) if is_apart else key, []).append(finding)
     return tuple(sorted(map(_join, groups.values()), key=lambda finding: finding.level != "attention"))
 
 
@@ -270,11 +276,12 @@ def _rank(finding: Finding) -> int:
 def _join(alike: Sequence[Finding]) -> Finding:
     """Return one finding for several of the same text.
 
-    It names the first of their subjects.
+    It names the first of their subjects, or all of their items.
     """
     first, count = alike[0], sum(finding.count for finding in alike)
     text = f"{counted(count, first.noun)} {first.text}" if first.noun else first.text
+    if first.item:
+        text = f"{text} {', '.join(finding.item for finding in alike)}."
     subjects = list(dict.fromkeys(finding.subject for finding in alike if finding.subject))
-    if len(subjects) <= 1:
-        return replace(first, count=count, text=text, noun="", column="", to="")
-    return replace(first, subject="", count=count, text=f"{list_names(subjects)}: {text}", noun="", column="", to="")
+    merged = replace(first, count=count, text=text, noun="", column="", to="", item="")
+    return merged if len(subjects) <= 1 else replace(merged, subject="", text=f"{list_names(subjects)}: {text}")

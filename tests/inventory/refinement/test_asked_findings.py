@@ -110,3 +110,15 @@ def test_inventory_names_findings_that_are_no_decision(tmp_path: Path) -> None:
 
     assert (data["decisions"], data["objections"], data["to_review"]) == (0, [], ["view-shared"])
     assert [finding.id for finding in session.findings] == ["view-shared"]
+
+
+def test_numbers_that_stay_are_one_decision(tmp_path: Path) -> None:
+    """A column named like an id has a decision already."""
+    notes = "CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT, qa INTEGER, cover INTEGER, unit_id INTEGER);"
+    rows = "INSERT INTO note VALUES (1, 'x', 2, 2, 2), (2, 'y', NULL, 2, 2);"
+    refined = proposal_of(tmp_path, main=SENSORS.format("x") + notes, station=SENSORS.format("y") + notes + rows)
+
+    [source] = refined.proposal.sources
+    [question] = [text for text in source.decide if text.endswith("[numbers-kept]")]
+    assert source.loose == ("note.unit_id",)
+    assert [name for name in ("note.qa", "note.cover", "note.unit_id") if name in question] == ["note.qa", "note.cover"]

@@ -17,7 +17,9 @@ from sqlite_consolidate.engine.checks.merged_files.files_told_apart import files
 from sqlite_consolidate.engine.checks.merged_files.merged_tables import find_merged_tables
 from sqlite_consolidate.engine.checks.open_files import find_open_databases
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
+from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
 from sqlite_consolidate.engine.checks.renumbering.joined_columns import joined_column_findings
+from sqlite_consolidate.engine.checks.renumbering.kept_numbers import kept_number_findings
 from sqlite_consolidate.engine.checks.renumbering.key_texts import changed_offsets
 from sqlite_consolidate.engine.code.git import archive_findings, uncommitted_findings
 from sqlite_consolidate.engine.code.remaining import (
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.rewrite import Rewrite
     from sqlite_consolidate.engine.code.scanning.scan import ScanResult
     from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+    from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.run.results import Rehearsal
     from sqlite_consolidate.engine.sqlite.files import FileProblem
@@ -134,7 +137,7 @@ def _code_findings(
     yield from unreferenced_findings(scope, mentions, planned)
     yield from shared_name_findings(run.root, run.plan.target, find_shared_names(scope, planned))
     if any(mapping.shifted for mapping in inspected.mappings):
-        yield from joined_column_findings(inspected, read_code_joins(scope))
+        yield from _column_findings(inspected, read_code_joins(scope))
     renamed, merged = _renamed(inspected), find_merged_tables(inspected)
     if not merged and not any(renamed.values()):
         return
@@ -143,6 +146,14 @@ def _code_findings(
         uses |= uses_of_target(scope, uses)
     yield from old_table_findings(scope, uses, planned, renamed)
     yield from files_told_apart(inspected, merged, uses)
+
+
+def _column_findings(inspected: InspectedDatabases, joins: CodeJoins) -> list[Finding]:
+    """Return the findings about columns that code compares with keys, and about numbers."""
+    followed = FollowedKeys.of(inspected)
+    joined = list(joined_column_findings(inspected, joins, followed))
+    reported = {(each.subject, each.column) for each in (*inspected.findings, *joined) if each.id == "id-unfollowed"}
+    return [*joined, *kept_number_findings(inspected, followed, reported)]
 
 
 def _renamed(inspected: InspectedDatabases) -> dict[str, dict[str, str]]:

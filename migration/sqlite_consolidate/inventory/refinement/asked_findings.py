@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
 
 ASKED = frozenset(
-    {"default-refers", "files-told-apart", "id-unfollowed", "parents-found", "refers-none", "rowids-changed"}
+    {
+        "default-refers",
+        "files-told-apart",
+        "id-unfollowed",
+        "numbers-kept",
+        "parents-found",
+        "refers-none",
+        "rowids-changed",
+    }
 )
 """Ids of findings that are a decision in the plan, because a value or a result may be another after a migration by it.
 
@@ -38,6 +46,7 @@ def ask_about_findings(proposal: Proposal, findings: Iterable[Finding]) -> Propo
     """
     by_source: dict[str, list[Finding]] = defaultdict(list)
     names = {subject: source.name for source in proposal.sources for subject in _tables_of_subjects(source)}
+    names |= {source.file: source.name for source in proposal.sources}
     for finding in findings:
         if finding.id in ASKED:
             by_source[names.get(finding.subject, "")].append(finding)
@@ -51,13 +60,16 @@ def _with_questions(source: ProposedSource, findings: Sequence[Finding]) -> Prop
     It has no other decision about their columns.
     """
     tables = _tables_of_subjects(source)
+    kept = [finding for finding in findings if finding.item and finding.column not in source.loose]
+    findings = [finding for finding in findings if not finding.item]
     asked = {f"{tables[finding.subject].name}.{finding.column}" for finding in findings}
     about_ids = (tables[finding.subject] for finding in findings if finding.id == _IDS)
     keys = {f"{table.name}.{column}" for table in about_ids for column in table.open_key}
     links = [column for column in source.loose if column in keys - asked]
     loose = tuple(column for column in source.loose if column not in keys | asked)
     names = {subject: table.name for subject, table in tables.items()}
-    questions = _questions([_with_values(finding, tables[finding.subject]) for finding in findings], names, links)
+    stated = [_with_values(finding, tables[finding.subject]) for finding in findings]
+    questions = _questions([*stated, *kept], names, links)
     return replace(source, questions=(*source.questions, *questions), loose=loose)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
 from sqlite_consolidate.engine.checks.renumbering.joined_columns import joined_column_findings
 from sqlite_consolidate.engine.code.tables.compared_columns import comparisons_in
 from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
@@ -51,7 +52,8 @@ def test_compared_column_that_stays_is_a_finding(
     inspected = bench.survey(source("b.db", table("account", keys=keys), table("entry", refers=refers)))
     sql = f"SELECT 1 FROM entry e JOIN account a ON a.id = e.{column}"
 
-    findings = list(joined_column_findings(inspected, CodeJoins([("a.py:7", each) for each in comparisons_in(sql)])))
+    joins = CodeJoins([("a.py:7", each) for each in comparisons_in(sql)])
+    findings = list(joined_column_findings(inspected, joins, FollowedKeys.of(inspected)))
 
     assert [(each.subject, each.column, each.count) for each in findings] == expected
     assert all("a.py:7" in each.text for each in findings)
@@ -66,7 +68,8 @@ def test_compared_keys_need_equal_new_numbers(bench: Bench, number: int, expecte
     inspected = bench.survey(source("b.db", table("account", keys="renumber"), table("detail", keys="renumber")))
     sql = "SELECT 1 FROM detail d JOIN account a ON a.id = d.n"
 
-    findings = joined_column_findings(inspected, CodeJoins([("a.py:7", each) for each in comparisons_in(sql)]))
+    joins = CodeJoins([("a.py:7", each) for each in comparisons_in(sql)])
+    findings = joined_column_findings(inspected, joins, FollowedKeys.of(inspected))
 
     assert [each.subject for each in findings] == expected
 

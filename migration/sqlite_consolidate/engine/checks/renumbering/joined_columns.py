@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
     INTEGER,
     count_rows,
@@ -19,12 +18,15 @@ from sqlite_consolidate.findings import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
     from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import NamedKey
     from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
 
 
-def joined_column_findings(databases: InspectedDatabases, joins: CodeJoins) -> Iterator[Finding]:
+def joined_column_findings(
+    databases: InspectedDatabases, joins: CodeJoins, followed: FollowedKeys
+) -> Iterator[Finding]:
     """Yield a finding for each column that code compares with a renumbered key.
 
     A column that has such a finding already gets no further one.
@@ -32,9 +34,9 @@ def joined_column_findings(databases: InspectedDatabases, joins: CodeJoins) -> I
     Args:
         databases: All databases.
         joins: The columns that code compares.
+        followed: The references that follow.
     """
     reported = {(each.subject, each.column) for each in databases.findings if each.id == "id-unfollowed"}
-    followed = FollowedKeys.of(databases)
     for mappings in followed.by_source.values():
         by_name = {folded(mapping.table_map.name): mapping for mapping in mappings}
         for table, column, (other, key), place, _ in joins.keys_in(databases.database_of(mappings[0]).schema):

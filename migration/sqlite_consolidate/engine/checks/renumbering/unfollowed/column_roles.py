@@ -27,10 +27,11 @@ _ANY_ROWS = (
 _AMOUNTS = """
     age amount angle area balance battery bit byte capacity cent charge code cost count cycle date datetime day degree
     depth discount distance duration elevation energy epoch factor fee flag floor frequency grade height hour humidity
-    index kind lap lat latitude length level limit line lon longitude max min minute mode month no nr number offset
-    order page percent percentage period point port position pressure price priority pulse qty quantity rank rate rating
-    ratio revision salary score second seq sequence size sort speed stamp star state status step stock strength sum tax
-    temperature time timestamp total type ts unit valid value version volume wage wait week weight width x y year z
+    index kind lap lat latitude length level limit line lon longitude max min minute mode month n no nr number offset
+    order page percent percentage period point port pos position pressure price priority pulse qty quantity rank rate
+    rating ratio revision salary score second seq sequence size sort speed stamp star state status step stock strength
+    sum tax temperature time timestamp total type ts unit valid value version volume vote wage wait week weight width x
+    y year z
 """
 _NO_PERSONS = """
     after answer before behavior behaviour border buffer center chapter char coffee color colour corner counter cover
@@ -196,6 +197,16 @@ def is_amount(column: str) -> bool:
     words = words_of_name(column)
     is_measured = not _AMOUNT_WORDS.isdisjoint((words[0], words[-1]))
     return not is_role(column) and (is_measured or starts_like_an_amount(words))
+
+
+def is_certain_amount(column: str) -> bool:
+    """Return whether a column is named like a number that is never an id.
+
+    ``rating`` and ``date_added`` are. ``cover`` may be an id, and ``unit_id`` is one.
+    """
+    words = words_of_name(column)
+    is_measured = not _MEASURE_WORDS.isdisjoint((words[0], words[-1])) or starts_like_an_amount(words)
+    return is_measured and not ENDS_LIKE_AN_ID.fullmatch(column)
 
 
 def is_measure(column: str) -> bool:
