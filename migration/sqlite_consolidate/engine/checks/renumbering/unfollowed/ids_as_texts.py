@@ -43,12 +43,15 @@ _MOST_TEXTS = 10_000  # of one column, by which it is judged
 _PART = 300  # columns that one statement counts
 _IS_TEXT = "typeof({0}) = 'text' AND {0} <> ''"
 _IS_PATH = "typeof({0}) = 'text' AND {0} GLOB '[1-9]*' AND {0} NOT GLOB '*[^0-9/.-]*'"
-_HAS_SIGN = "typeof({0}) = 'text' AND ({0} GLOB '*:*' OR {0} GLOB '*#*')"  # much faster than the pattern of a name
-_HAS_NAME = f"{_HAS_SIGN} AND ({{0}} GLOB '*[a-zA-Z_][:#][1-9]*' OR {{0}} GLOB '*gid://*/[1-9]*')"
+_SIGNS = " OR ".join(f"{{0}} GLOB '*{sign}*'" for sign in ":#/")
+_HAS_SIGN = f"typeof({{0}}) = 'text' AND ({_SIGNS})"  # much faster than the pattern of a name
+_HAS_NAME = f"{_HAS_SIGN} AND {{0}} GLOB '*[a-zA-Z_][:#/][1-9]*'"
 _PATH = re.compile(r"([1-9]\d{0,17})(?:([/.-])[1-9]\d{0,17}(?:\2[1-9]\d{0,17})*)?/?", re.ASCII)
 _NAME = re.compile(
     r"gid://[^/\s]+/([\w:]+)/([1-9]\d{0,17})(?![\w.])|(?<!\w)([A-Za-z_]\w*)[:#]([1-9]\d{0,17})(?!\w|[.:,-]\d)"
 )
+_ROUTE = re.compile(r"/?[\w+#*-]+(?:/[\w+#*-]+)+/?")
+_NAME_IN_ROUTE = re.compile(r"(?<![\w+#*-])([A-Za-z_]\w*)/([1-9]\d{0,17})(?=/|$)", re.ASCII)
 _PATH_WORDS = frozenset({"ancestor", "ancestry", "breadcrumb", "hierarchy", "lineage", "mpath", "path", "trail"})
 
 
@@ -87,7 +90,8 @@ def texts_with_keys(
 ) -> Iterator[Finding]:
     """Yield a finding for each column of texts that are paths or names of keys.
 
-    ``3/7`` is a path, as the gem ancestry of Rails writes it. ``gid://shop/Order/12`` and ``order:12`` name a key.
+    ``3/7`` is a path, as the gem ancestry of Rails writes it. ``gid://shop/Order/12``, ``order:12`` and
+    ``shops/3/orders/12`` name a key.
     """
     parents = [(parent, key) for parent in renumbered for key in changing_keys(parent)[:1]]
     columns = loose_columns(mapping, followed) if parents else []
@@ -160,6 +164,8 @@ def _names_of_keys(
     for text in _texts_with(databases, mapping, column, _HAS_NAME):
         for model, id_of_model, word, number in _NAME.findall(text):
             numbers[model or word].add(int(id_of_model or number))
+        for word, number in _NAME_IN_ROUTE.findall(text) if _ROUTE.fullmatch(text) else ():
+            numbers[word].add(int(number))
     tables = databases.database_of(mapping).schema.tables
     named: dict[str, TableMapping] = {}
     for word, keys in numbers.items():
