@@ -9,7 +9,8 @@ import pytest
 from sqlite_consolidate.engine.checks.merged_files import telling_columns
 from sqlite_consolidate.engine.checks.merged_files.files_told_apart import files_told_apart
 from sqlite_consolidate.engine.checks.merged_files.merged_tables import find_merged_tables
-from sqlite_consolidate.engine.code.scanning.old_names import Mention
+from sqlite_consolidate.engine.code.scanning.old_names import Mention, OldNames
+from sqlite_consolidate.engine.code.scanning.scan import mentions_in
 from tests.support.databases import TARGET, Bench, source, table
 
 if TYPE_CHECKING:
@@ -68,6 +69,39 @@ def test_rows_of_the_target_count_as_a_file(bench: Bench) -> None:
 
     assert subjects(bench, source("b.db", RENEWED), opened=(TARGET, "b.db")) == [("b.db:sales", 2)]
     assert subjects(bench, source("b.db", RENEWED), opened=("b.db",)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "number"),
+    [
+        ("a.sh", "cp {} /backup/\n", 0),
+        ("a.sh", "  sudo tar -czf $OUT.tgz {} > log\n", 0),
+        ("Makefile", "save:\n\t@cp {} x\n", 0),
+        ("a.py", "shutil.copy('{}', folder)\n", 0),
+        ("a.py", "copyfile(Path('{}'), x)\n", 0),
+        ("a.py", "subprocess.run(['/bin/cp', '{}', 'x'])\n", 0),
+        ("a.py", "def test_x(tmp_path): sqlite3.connect(tmp_path / '{}')\n", 0),
+        ("a.sh", "cp {0} x && sqlite3 {0} .dump\n", 1),
+        ("a.sh", "scp=1 sqlite3 {}\n", 1),
+        ("a.py", "shutil.copy('{0}', x); connect('{0}')\n", 1),
+        ("a.py", "name = '{}'\nshutil.copy(name, x)\n", 1),
+        ("a.py", "copy('{}')\n", 1),
+        ("a.py", "subprocess.run(['sqlite3', '{}'])\n", 1),
+    ],
+)
+def test_code_that_copies_a_file_reads_no_rows(bench: Bench, file: str, text: str, number: int) -> None:
+    """Code opens a file unless it only copies it, or one of the name below a temporary folder."""
+    sources = []
+    for name in ("a.db", "b.db"):
+        sell(bench, name)
+        sources.append(source(name, RENEWED))
+    inspected = bench.survey(*sources)
+    code = "".join(text.format(name) for name in ("a.db", "b.db"))
+    mentions = mentions_in(file, code.encode(), OldNames(["a.db", "b.db"]))
+    uses = {name: [mention for mention in mentions if mention.database == name] for name in ("a.db", "b.db")}
+
+    assert all(uses.values())
+    assert len([*files_told_apart(inspected, find_merged_tables(inspected), uses)]) == number
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,48 @@ def test_place_without_a_folder_can_mean_several(
     assert [list(each.files) for each in shared] == meant
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def test_x(tmp_path): x = tmp_path / 'log.db'",
+        "def test_x(*, tmpdir): x = tmpdir.join('log.db')",
+        "def test_x(tmp_path):\n    folder = tmp_path / 'sub'\n    x = str(folder / name / 'log.db')",
+        "def test_x(tmp_path): x = f'sqlite:///{tmp_path}/log.db'",
+        "def test_x(tmp_path_factory): x = tmp_path_factory.mktemp('a') / 'log.db'",
+        "with tempfile.TemporaryDirectory() as folder:\n    x = os.path.join(folder, 'log.db')",
+        "folder = TemporaryDirectory()\nx = Path(folder.name, 'log.db')",
+        "class T:\n    def setUp(self): self.a = mkdtemp()\n    def test_x(self): x = self.a + '/log.db'",
+    ],
+)
+def test_file_below_a_temporary_folder_means_none(tmp_path: Path, text: str) -> None:
+    """A test opens neither the target nor a source there."""
+    write(tmp_path, "test_app.py", text)
+
+    assert find_shared_names(ScanScope(tmp_path, ["."], ["a/log.db"], "b/log.db")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def test_x(tmp_path): x = ROOT / 'log.db'",
+        "def test_x(tmp_path): x = tmp_path / '..' / 'log.db'",
+        "def test_x(tmp_path): run(f'cp log.db {tmp_path}/x')",
+        "def test_x(tmp_path): x = f'{tmp_path} log.db'",
+        "def test_x(tmp_path): x = tmp_path / 'log.db'; y = 'log.db'",
+        "def test_x(tmp_path=None):\n    tmp_path = 'data'\n    x = Path(tmp_path) / 'log.db'",
+        "def test_x(tmp_path):\n    name = 'log.db'\n    x = tmp_path / name\n    y = open(name)",
+        "x = (mkdtemp() if dry else 'data') + '/log.db'",
+        "x = tmpdir + '/log.db'",
+        "x = ', '.join(['log.db', gettempdir()])",
+    ],
+)
+def test_place_beside_a_temporary_folder_can_mean_several(tmp_path: Path, text: str) -> None:
+    """The name is not joined to the folder, or not in each case."""
+    write(tmp_path, "test_app.py", text)
+
+    assert len(find_shared_names(ScanScope(tmp_path, ["."], ["a/log.db"], "b/log.db"))) == 1
+
+
 def test_replaced_and_exempt_places_are_no_finding(tmp_path: Path) -> None:
     """A finding has the line of the file before the planned rewrites."""
     write(tmp_path, "a/app.yaml", URL)

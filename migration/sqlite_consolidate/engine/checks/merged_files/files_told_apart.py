@@ -59,14 +59,14 @@ def files_told_apart(
 def _named_places(uses: Mapping[str, Sequence[Mention]]) -> dict[str, Mention]:
     """Return each file to the first place that opens it by its name.
 
-    A name that several files can have opens none of them.
+    A name that several files can have opens none of them, and neither does a place that only copies the file.
     """
     files = Counter(mention for mentions in uses.values() for mention in set(mentions))
     places = {
         file: [
             mention
             for mention in mentions
-            if mention.kind in KINDS_IN_USE and not mention.pattern and files[mention] == 1
+            if mention.kind in KINDS_IN_USE and mention.use == "any" and not mention.pattern and files[mention] == 1
         ]
         for file, mentions in uses.items()
     }

@@ -17,6 +17,9 @@ UNKNOWN = "\0"
 WORKSPACE = "\1"
 """Folder of the workspace, with which a path begins that a module computes from its own path (``__file__``)."""
 
+TEMPORARY = "\2"
+"""End of the path of a folder for temporary files, such as ``tmp_path`` of pytest."""
+
 _WILDCARDS = re.compile(r"\*+|\?|\[[^\[\]/]*\]|%-?[A-Za-z]|%\(\w+\)[a-z]|\{\{[^{}]*\}\}|\{[^{}]*\}")
 _SEPARATORS = re.compile(r"[/\\]+")
 _WORD_BEFORE = re.compile(r"[^\s\"'`=:;,()<>|&]*\Z")
@@ -121,6 +124,7 @@ class NamePatterns:
                 may stand in it. A path from ``WORKSPACE`` has no pattern, because the program may run elsewhere.
             named: Names of old databases that the same place names for certain. If there is one, it is no open pattern.
         """
+        text = text.replace(TEMPORARY, "")
         for match in self._end.finditer(text):
             before = _WILDCARDS.sub(_unknown, text[max(0, match.start() - _LONGEST) : match.start()])
             word = _WORD_BEFORE.search(before)

@@ -11,7 +11,7 @@ from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from sqlite_consolidate.engine.code.scanning.name_patterns import WORKSPACE, NamePatterns
+from sqlite_consolidate.engine.code.scanning.name_patterns import TEMPORARY, WORKSPACE, NamePatterns
 from sqlite_consolidate.engine.code.source_files import has_only_literals
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 from sqlite_consolidate.secret_masking import mask_secrets
@@ -26,6 +26,12 @@ MentionKind = Literal[
 KINDS_IN_USE = frozenset({"code", "config"})
 """Kinds of mentions that may not remain."""
 
+MentionUse = Literal["any", "copied", "temporary"]
+"""What a place does with a file: a command that only copies or archives it, or a file below a temporary folder."""
+
+COPY_PROGRAMS = frozenset({"cp", "gzip", "mv", "rsync", "scp", "tar", "zip"})
+"""Programs that copy, move or archive a file and read no row of it."""
+
 EXCERPT_LENGTH = 120
 _READ_AROUND = 2000  # characters on both sides of a name in which secrets are looked for
 
@@ -35,6 +41,7 @@ _LONGEST_URL = 500
 _MOST_BRANCHES = 30  # nested groups of a regular expression
 _RAILS = "database.yml"
 _RELATIVE_PATH = re.compile(r"(?<![\w./-])[\w.-][\w./-]*")
+_BELOW_TEMPORARY = re.compile(rf"{TEMPORARY}/(?:(?!\.\.)[^\s\"'`;,<>|&])*\Z")
 _BETWEEN_PIECES = b"\"'+ \t\r\n\\()"
 
 
@@ -54,6 +61,7 @@ class Mention:
         reason: Why the plan exempts it.
         pattern: Pattern of the computed name that can be that of the database; empty if the database is named.
         path: Path of the database, if the code states it by the path of its own module; else empty.
+        use: What the place does with the file.
     """
 
     file: str
@@ -64,6 +72,7 @@ class Mention:
     reason: str = ""
     pattern: str = ""
     path: str = ""
+    use: MentionUse = "any"
 
     @property
     def subject(self) -> str:
@@ -154,6 +163,11 @@ class OldNames:
         written = {end.rpartition(f"{WORKSPACE}/")[2] for end in ends if WORKSPACE in end}
         paths = [path for path in map(posixpath.normpath, self.paths[name]) if path in written]
         return paths[0] if len(paths) == 1 else ""
+
+    def is_temporary(self, texts: Iterable[str], name: str) -> bool:
+        """Return whether each text with a name has it below a temporary folder."""
+        fronts = [text[:at] for text in texts for at, other in self.find(text) if other == name]
+        return bool(fronts) and all(map(_BELOW_TEMPORARY.search, fronts))
 
     def may_occur_in(self, data: bytes) -> bool:
         """Return quickly whether a file may contain one of the names in one piece."""

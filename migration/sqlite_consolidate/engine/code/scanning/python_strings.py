@@ -8,11 +8,13 @@ import posixpath
 import tokenize
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.code.scanning.name_patterns import WORKSPACE
+from sqlite_consolidate.engine.code.scanning.name_patterns import TEMPORARY, WORKSPACE
 from sqlite_consolidate.engine.code.scanning.old_names import (
+    COPY_PROGRAMS,
     KINDS_IN_USE,
     Mention,
     MentionKind,
+    MentionUse,
     OldNames,
     excerpt,
 )
@@ -26,13 +28,15 @@ from sqlite_consolidate.engine.code.syntax import parse_tree
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlite_consolidate.engine.code.scanning.python_values import Lookup
+    from sqlite_consolidate.engine.code.scanning.python_values import Lookup, Texts
 
 
 _EXECUTE = frozenset(
     {"system", "popen", "Popen", "run", "call", "check_call", "check_output", "getoutput", "getstatusoutput"}
     | {"execute", "executemany", "executescript"}
 )
+_COPY_FILE = frozenset({"copy2", "copyfile"})
+_COPY = _COPY_FILE | {"copy", "move"}
 
 
 class NamingExpression(NamedTuple):
@@ -40,12 +44,14 @@ class NamingExpression(NamedTuple):
 
     Attributes:
         path: Path of the database, if an expression around this one computes it from the path of the module.
+        use: What the code around the expression does with the file.
     """
 
     node: ast.expr
     name: str
     kind: MentionKind
     path: str = ""
+    use: MentionUse = "any"
 
 
 def find_naming_expressions(module: ast.Module, names: OldNames, values: ConstantValues) -> list[NamingExpression]:
@@ -77,9 +83,9 @@ def python_mentions(file: str, text: str, names: OldNames, lookup: Lookup | None
         module = parse_tree(text)
         values = ConstantValues(module, lookup, file)
         expressions = find_naming_expressions(module, names, values)
-        for node, name, kind, path in sorted(expressions, key=lambda naming: naming.kind not in KINDS_IN_USE):
+        for node, name, kind, path, use in sorted(expressions, key=_lack_of_use):
             number = line_of_name(node, name, lines, names)
-            mention = Mention(file, number, excerpt(lines[number - 1], name, file), name, kind, path=path)
+            mention = Mention(file, number, excerpt(lines[number - 1], name, file), name, kind, path=path, use=use)
             mentions.setdefault((number, name), mention)
         for mention in _computed_mentions(file, module, lines, names, values):
             mentions.setdefault((mention.line, f"{mention.pattern}: {mention.database}"), mention)
@@ -89,6 +95,10 @@ def python_mentions(file: str, text: str, names: OldNames, lookup: Lookup | None
         comment = Mention(file, number, excerpt(lines[number - 1], name, file), name, "documentation")
         mentions.setdefault((number, name), comment)
     return sorted(mentions.values(), key=lambda mention: mention.line)
+
+
+def _lack_of_use(naming: NamingExpression) -> tuple[bool, bool]:
+    return naming.kind not in KINDS_IN_USE, naming.use != "any"
 
 
 def _computed_mentions(
@@ -141,17 +151,34 @@ class _Finder:
                 for name in names_in_node
                 if name not in names_in_parts
             ]
-        if any(WORKSPACE in text for text in texts):
-            for at, each in enumerate(self.expressions[first:], start=first):
-                path = each.path or self._names.path_in(texts, each.name)
-                self.expressions[at] = each._replace(path=path)
+        self.expressions[first:] = [self._within(node, texts, each) for each in self.expressions[first:]]
         return names_in_parts | set(names_in_node)
+
+    def _within(self, node: ast.expr | ast.AugAssign, texts: Texts, part: NamingExpression) -> NamingExpression:
+        """Return a part of a node with what the node states about its database."""
+        if any(WORKSPACE in text for text in texts):
+            part = part._replace(path=part.path or self._names.path_in(texts, part.name))
+        if any(TEMPORARY in text for text in texts) and self._names.is_temporary(texts, part.name):
+            return part._replace(use="temporary")
+        return part._replace(use="copied") if part.use == "any" and _only_copies(node) else part
 
     def _kind(self, node: ast.expr, name: str, place: _Place) -> MentionKind:
         if place.kind == "documentation" or place.is_executed:
             return place.kind
         texts = self._values.possible_texts(place.text or node)
         return "sentence" if all(is_sentence(text, name) for text in texts) else place.kind
+
+
+def _only_copies(node: ast.AST) -> bool:
+    """Return whether a call copies a file and reads no row of it."""
+    match node:
+        case ast.Call(func=ast.Name(id=name)):
+            return name in _COPY_FILE
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="shutil"), attr=name)):
+            return name in _COPY
+        case ast.Call(func=ast.Attribute(attr=name), args=[ast.List(elts=[ast.Constant(str() as program), *_]), *_]):
+            return name in _EXECUTE and posixpath.basename(program) in COPY_PROGRAMS
+    return False
 
 
 class _Place(NamedTuple):

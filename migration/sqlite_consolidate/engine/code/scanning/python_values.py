@@ -10,7 +10,7 @@ from itertools import count, islice, product
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN, WORKSPACE
+from sqlite_consolidate.engine.code.scanning.name_patterns import TEMPORARY, UNKNOWN, WORKSPACE
 from sqlite_consolidate.engine.code.scopes import child_nodes
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ _DOLLAR = re.compile(r"\$(?P<brace>\{)?(?P<name>\w+)(?(brace)\})")
 _PERCENT = re.compile(r"%(?:\((?P<name>\w+)\))?[-+#0-9. ]*[a-zA-Z]")
 _SEARCHES = frozenset({"glob", "iglob", "rglob"})
 _SAME_FILE_METHODS = frozenset({"resolve", "absolute", "expanduser", "as_posix"})
+_TEMPORARY_FOLDER = frozenset({f"{UNKNOWN}{TEMPORARY}"})
+_TEMPORARY_CALLS = frozenset({"TemporaryDirectory", "gettempdir", "mkdtemp", "mktemp"})
+_FIXTURES = {name: ast.Call(ast.Name("mkdtemp"), [], []) for name in ("tmp_path", "tmpdir")}
+"""Arguments for which pytest makes a folder, with an expression of the same meaning."""
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -150,6 +154,8 @@ class ConstantValues:
         imported = _dotted_name(node)
         if imported[:1] and (texts := self._imported_texts(*imported)):
             return texts
+        if node.attr == "name" and self._is_temporary(node.value):  # of a TemporaryDirectory
+            return self.possible_texts(node.value)
         if node.attr == "parent" and (folders := _folders_of(self.possible_texts(node.value))) != _ANY_TEXT:
             return folders
         return self._bound_texts(self._attributes.get(node.attr, []))
@@ -223,7 +229,9 @@ class ConstantValues:
             case ast.Attribute(value=value, attr="with_name" | "with_stem" as method) if call.args:
                 paths, names = self.possible_texts(value), self.possible_texts(call.args[0])
                 return frozenset(_renamed(path, name, method) for path in paths for name in names)
-            case ast.Attribute(value=value, attr="joinpath"):
+            case ast.Attribute(value=value, attr="joinpath" | "join" as name) if name != "join" or self._is_temporary(
+                value
+            ):
                 return self._joined_texts("/", [value, *call.args])
             case ast.Attribute(value=value, attr="join") if len(call.args) == 1 and self._is_separator(value):
                 elements = self._elements(call.args[0])
@@ -265,7 +273,13 @@ class ConstantValues:
             case ast.Attribute(value=value, attr=name) if name in _SEARCHES and call.args:
                 folder = [] if isinstance(value, ast.Name) and value.id == "glob" else [value]
                 return self._joined_texts("/", [*folder, call.args[0]])
+            case ast.Attribute(attr=name) | ast.Name(id=name) if name in _TEMPORARY_CALLS:
+                return _TEMPORARY_FOLDER
         return _ANY_TEXT
+
+    def _is_temporary(self, node: ast.expr) -> bool:
+        """Return whether an expression is a folder for temporary files, or is below one."""
+        return any(TEMPORARY in text for text in self.possible_texts(node))
 
     def _is_separator(self, node: ast.expr) -> bool:
         """Return whether the method ``join`` of an expression is that of a text."""
@@ -363,11 +377,16 @@ def _bindings(node: ast.AST) -> Iterator[tuple[ast.AST, Value]]:
             yield target, value
         case ast.AugAssign(target=target, op=ast.Add()):
             yield target, node
+        case ast.withitem(context_expr=ast.Call(func=called) as value, optional_vars=ast.expr() as target) if (
+            _dotted_name(called)[-1:] == ("TemporaryDirectory",)
+        ):
+            yield target, value
         case ast.For(target=target, iter=ast.Tuple(elts=values) | ast.List(elts=values) | ast.Set(elts=values)) | (
             ast.comprehension(target=target, iter=ast.Tuple(elts=values) | ast.List(elts=values) | ast.Set(elts=values))
         ):
             yield from ((target, value) for value in values)
         case ast.arguments():
             positional = [*node.posonlyargs, *node.args]
+            yield from ((arg, _FIXTURES[arg.arg]) for arg in (*positional, *node.kwonlyargs) if arg.arg in _FIXTURES)
             yield from zip(positional[len(positional) - len(node.defaults) :], node.defaults, strict=True)
             yield from ((arg, value) for arg, value in zip(node.kwonlyargs, node.kw_defaults, strict=True) if value)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import bisect
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.scanning.javascript import script_tokens
 from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
-from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, Mention, MentionKind, OldNames, excerpt
+from sqlite_consolidate.engine.code.scanning.old_names import (
+    COPY_PROGRAMS,
+    KINDS_IN_USE,
+    Mention,
+    MentionKind,
+    OldNames,
+    excerpt,
+)
 from sqlite_consolidate.engine.code.scanning.prose import comment_finder, is_sentence, text_finder
 from sqlite_consolidate.engine.code.scanning.text_patterns import computed_texts, is_javascript, is_shell, is_yaml
 from sqlite_consolidate.engine.code.source_files import line_starts
@@ -29,6 +37,7 @@ _EXECUTES = _words(
 )
 _PLACE = re.compile(r"\$\{[^{}]*\}")
 _MOST_LINES_BACK = 200
+_ONLY_COPIES = re.compile(rf"[\s@-]*(?:sudo\s+)?(?:{'|'.join(sorted(COPY_PROGRAMS))})\s+(?![\s=])[^;|&()`]*\Z")
 
 _SAYS = (
     r"(?:^|[;&|({]|\b(?:then|else|do)\b)\s*(?:echo|printf|logger|say|die|fail|fatal|abort|warn|warning|err|error|log|info"
@@ -68,6 +77,8 @@ def text_mentions(file: str, text: str, kind: MentionKind, names: OldNames, envi
         number = lines.number(offset)
         line = lines[number]
         mention = Mention(file, number + 1, excerpt(line, name, file), name, kind_at(offset, name), path=path)
+        if _ONLY_COPIES.match(line):
+            mention = replace(mention, use="copied")
         known = mentions.setdefault((number, "", name), mention)
         if mention.kind in KINDS_IN_USE and known.kind not in KINDS_IN_USE:
             mentions[number, "", name] = mention

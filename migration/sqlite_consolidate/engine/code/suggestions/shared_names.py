@@ -49,7 +49,8 @@ class SharedName(NamedTuple):
 def find_shared_names(scope: ScanScope, rewrites: Sequence[Rewrite] = ()) -> list[SharedName]:
     """Return the places that can mean an old database with the file name of the target.
 
-    A path that leads from the folder of its own file to the target means the target.
+    A path that leads from the folder of its own file to the target means the target. A file below a temporary folder
+    is none of them.
 
     Args:
         scope: What to scan.
@@ -70,7 +71,7 @@ def find_shared_names(scope: ScanScope, rewrites: Sequence[Rewrite] = ()) -> lis
         line = _line(scope.root, mention, planned)
         beside = [file for file in (target, *alike) if _is_beside(file, mention.file, line)]
         names_target = target in beside or (place in of_target and (has_folder or not beside))
-        if mention.path or place in stated or names_target:
+        if mention.path or mention.use == "temporary" or place in stated or names_target:
             continue
         shared.append(SharedName(mention, tuple(beside or alike), bool(beside)))
     originals = in_original_lines([each.mention for each in shared], rewrites)

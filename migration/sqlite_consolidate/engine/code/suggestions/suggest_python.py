@@ -184,7 +184,7 @@ def python_changes(code: CodeFile, names: OldNames, target: str) -> list[Mention
         parents = {child: node for node in nodes_of(module) for child in child_nodes(node)}
         lines = LINE_END.split(code.text)
         changes = []
-        for node, name, kind, path in expressions:
+        for node, name, kind, path, _ in expressions:
             if kind == "code":
                 line = line_of_name(node, name, lines, names)
                 place = DatabasePaths((path,), target) if path else DatabasePaths.of(name, names, target)
