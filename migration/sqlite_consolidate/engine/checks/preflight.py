@@ -329,12 +329,13 @@ def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[
     builder = TargetSchemaBuilder(plan, before, limits, unread_tables, owners)
     creates = _create_texts(plan)
     planned: list[MappedTable] = []
-    for source, index, table in tables:
+    for moved in tables:
+        source, index, _ = moved
         table_map, schema = source.tables[index], databases.sources[source.name].schema
         try:
             wanted = _with_create(creates, table_map)
             builder.add_table(source, wanted, planned_statements(wanted, schema, source.tables, limits), schema)
-            planned.append((source, index, table))
+            planned.append(moved)
         except sqlite3.Error as error:
             databases.problems.append(read_problem(f"{source.file}:{table_map.name}", error))
     _add_indexes(databases, builder, creates, limits)

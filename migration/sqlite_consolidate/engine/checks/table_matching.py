@@ -131,7 +131,8 @@ def _mark_rows_without_key(databases: InspectedDatabases) -> None:
     """Mark each mapping whose target table receives rows with NULL in all unique keys."""
     marked = {folded(mapping.into.name) for mapping in databases.mappings if _has_rows_without_key(databases, mapping)}
     databases.mappings = [
-        replace(mapping, has_rows_without_key=folded(mapping.into.name) in marked) for mapping in databases.mappings
+        replace(mapping, has_rows_without_key=True) if folded(mapping.into.name) in marked else mapping
+        for mapping in databases.mappings
     ]
 
 

@@ -83,9 +83,14 @@ class InspectedDatabases:
         default=([], 0, {}, {}), repr=False, compare=False
     )
 
+    @property
+    def mappings_by_source(self) -> dict[str, list[TableMapping]]:
+        """Return the table mappings of each source, both in the plan's order."""
+        return self._groups("source", lambda mapping: mapping.source.name)
+
     def mappings_of(self, source: str) -> list[TableMapping]:
         """Return the table mappings of a source, in the plan's order."""
-        return self._groups("source", lambda mapping: mapping.source.name).get(source, [])
+        return self.mappings_by_source.get(source, [])
 
     def mapping_of(self, source: str, table: str) -> TableMapping | None:
         """Return the mapping of a table of a source."""

@@ -124,7 +124,8 @@ class TargetSchemaBuilder:
             self.con, self._owners, planned.created_tables, problems=planned.problems, findings=planned.findings
         )
         # Source name to the folded names of its tables that keep their name and columns.
-        self._unchanged_tables: dict[str, set[str]] = {}
+        self._unchanged_tables: dict[str, frozenset[str]] = {}
+        self._equal_names: dict[frozenset[str], frozenset[str]] = {}
         self._target = target or Schema({}, (), ())
         create_schema_in_memory(self.con, self._target, self._report_uncreated)
         self._own_tables |= {folded(table.name) for table in (*self._target.movable, *self._target.lacking)}
@@ -162,9 +163,9 @@ class TargetSchemaBuilder:
             schema: The source's schema. It shows which tables were missing in the source already.
         """
         origin = Origin(f"{source.file}:{table_map.name}", source, schema)
-        self._judge.moved_tables.setdefault(source.name, set()).add(folded(table_map.into))
+        self._add_name(self._judge.moved_tables, source, table_map.into)
         if not table_map.columns and not table_map.create and folded(table_map.into) == folded(table_map.name):
-            self._unchanged_tables.setdefault(source.name, set()).add(folded(table_map.name))
+            self._add_name(self._unchanged_tables, source, table_map.name)
         self._add(origin, [each for each in planned if table_map.create or not _is_left(source, each)])
         names = {folded(statement.name) for statement in planned if statement.kind == "trigger"}
         for trigger in schema.triggers_on(table_map.name) if schema and table_map.create else ():
@@ -191,14 +192,15 @@ class TargetSchemaBuilder:
             taken: Folded names of the tables and views that several sources have.
         """
         reasons = reasons_by_constants(source, schema, self.con, self._owners)
-        self._judge.reasons[source.name] = {name: text for (kind, name), text in reasons.items() if kind == "trigger"}
+        if of_triggers := {name: text for (kind, name), text in reasons.items() if kind == "trigger"}:
+            self._judge.reasons[source.name] = of_triggers
         if not schema.views:
             return
         mapper = ViewMapper(source, schema, limits_of(self.con))
         names = self._names.of_views(source, schema, mapper.renamed)
         stays = {name: text for (kind, name), text in reasons.items() if kind == "view"}
         planner = ViewPlanner(mapper, self.con, self._find, self._owners.shared_out, names, taken, stays)
-        planner.plan(self._unchanged_tables.get(source.name, set()))
+        planner.plan(self._unchanged_tables.get(source.name, frozenset()))
         self.target_schema.after_rows += planner.statements
         self.target_schema.findings += planner.findings
         if planner.left:
@@ -207,6 +209,14 @@ class TargetSchemaBuilder:
         self._use_views(source, schema, mapper.renamed)
         origin = Origin(source.file, source, schema)
         self._triggers += [(origin, trigger) for trigger in planner.triggers if not _is_left(source, trigger)]
+
+    def _add_name(self, tables: dict[str, frozenset[str]], source: Source, name: str) -> None:
+        """Add the name of a table to those of a source.
+
+        Equal sets of very many files are one object.
+        """
+        names = tables.get(source.name, frozenset()) | {folded(name)}
+        tables[source.name] = self._equal_names.setdefault(names, names)
 
     def _use_views(self, source: Source, schema: Schema, renamed: Mapping[str, str]) -> None:
         """Let triggers of tables use the views of their source under their names in the target."""

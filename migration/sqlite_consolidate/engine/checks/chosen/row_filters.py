@@ -44,7 +44,7 @@ def choose_rows(databases: InspectedDatabases, limits: Limits) -> None:
         if isinstance(chosen, Problem):
             problems.append(chosen)
         else:
-            mappings.append(replace(mapping, chosen=chosen))
+            mappings.append(replace(mapping, chosen=chosen) if chosen else mapping)
     databases.mappings = mappings
     problems += _unrelated(databases)
     databases.problems += problems

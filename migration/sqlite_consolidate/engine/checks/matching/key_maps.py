@@ -124,7 +124,7 @@ class _KeyMaps:
     def _name_maps(self) -> None:
         """Create the maps without lines, and let references look up their keys there."""
         lookups: dict[TableId, dict[str, tuple[Lookup, ...]]] = {}
-        followers = self.followed.followers(self.followed.mappings.values())
+        followers = self.followed.followers(self.databases.mappings)
         for mapping in self.databases.mappings:
             if not mapping.table_map.match:
                 continue

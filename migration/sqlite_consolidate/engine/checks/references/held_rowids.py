@@ -43,11 +43,9 @@ def mark_held_rowids(databases: InspectedDatabases, limits: Limits | None) -> No
     users = _rowid_users(databases, limits)
     stated = {folded(mapping.into.name) for mapping in databases.mappings if _states_keep(mapping.table_map)}
     databases.mappings = [
-        replace(
-            mapping,
-            holds_rowids=name in stated or name in users,
-            rowid_users=tuple(users.get(name, ())),
-        )
+        replace(mapping, holds_rowids=True, rowid_users=tuple(users.get(name, ())))
+        if name in stated or name in users
+        else mapping
         for mapping in databases.mappings
         for name in [folded(mapping.into.name)]
     ]

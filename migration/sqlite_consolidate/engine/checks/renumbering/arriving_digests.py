@@ -44,7 +44,7 @@ def column_digest(
     if len(cases) > 1 or cases[0].when or cases[0].owner is None:
         return None
     owner, source = cases[0].owner, mapping.source.name
-    if followed.is_kept(owner) or followed.mappings[owner[0]].matched or mapping.chosen or source in inspected.staged:
+    if followed.is_kept(owner) or followed.mapping(owner[0]).matched or mapping.chosen or source in inspected.staged:
         return None
     least = SMALLEST
     if not followed.is_own_key(mapping, column):

@@ -54,18 +54,18 @@ class FollowedKeys:
     """Hold which key each column of the moved tables follows.
 
     Attributes:
-        mappings: The moved tables in plan order.
+        databases: The databases, with the mappings of the moved tables in plan order.
         problems: Why a key cannot be renumbered.
     """
 
-    mappings: dict[TableId, TableMapping] = field(default_factory=dict)
+    databases: InspectedDatabases
     problems: list[Problem] = field(default_factory=list)
     _of_source: dict[str, SourceKeys] = field(default_factory=dict)
 
     @classmethod
     def of(cls, databases: InspectedDatabases) -> FollowedKeys:
         """Return the columns that follow a key, by plan and declarations."""
-        followed = cls({table_id(mapping): mapping for mapping in databases.mappings})
+        followed = cls(databases)
         shared: dict[Hashable, SourceKeys] = {}
         for source, mappings in followed.by_source.items():
             kind = what_keys_depend_on(databases, mappings)
@@ -76,13 +76,20 @@ class FollowedKeys:
             followed._of_source[source] = keys
         return followed
 
-    @cached_property
+    @property
     def by_source(self) -> dict[str, list[TableMapping]]:
         """Return the moved tables of each source, both in plan order."""
-        tables: dict[str, list[TableMapping]] = {}
-        for (source, _), mapping in self.mappings.items():
-            tables.setdefault(source, []).append(mapping)
-        return tables
+        return self.databases.mappings_by_source
+
+    def mapping(self, table: TableId) -> TableMapping:
+        """Return a moved table.
+
+        Raises:
+            KeyError: The table is not moved.
+        """
+        if mapping := self.databases.mapping_of(*table):
+            return mapping
+        raise KeyError(table)
 
     @cached_property
     def _different(self) -> list[SourceKeys]:
@@ -122,7 +129,7 @@ class FollowedKeys:
         known, place = self._known(mapping, column)
         parents = known.parents.get(place, [])
         ends = dict.fromkeys(parent.place for parent in parents if when in (None, parent.when))
-        return [(self.mappings[mapping.source.name, end[0]], end[1]) for end in ends if end]
+        return [(self.mapping((mapping.source.name, end[0])), end[1]) for end in ends if end]
 
     @staticmethod
     def columns(mapping: TableMapping) -> list[str]:

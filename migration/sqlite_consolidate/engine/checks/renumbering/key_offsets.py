@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.checks.matching.match_columns import match_hint
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.references.mapped_names import stored_name
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import Case, FollowedKeys, column_id, table_id
+from sqlite_consolidate.engine.checks.renumbering.key_texts import renumbered_findings
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.compared_keys import find_compared_keys
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.unfollowed_ids import find_unfollowed
 from sqlite_consolidate.engine.content.inspection import read_problem
@@ -21,13 +22,12 @@ from sqlite_consolidate.engine.merge.rows.key_shift import ConditionalShift, Key
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.plan.patterns import MOST_LISTED
 from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import (
         ColumnOfSource,
@@ -71,7 +71,7 @@ def shift_keys(databases: InspectedDatabases, limits: Limits) -> None:
     databases.problems += [*followed.problems, *_none_without_effect(followed)]
     if not followed.key_places:
         return
-    offsets = _Offsets(databases, followed)
+    offsets, shifted = _Offsets(databases, followed), list["TableMapping"]()
     for source, mappings in followed.by_source.items():
         limits.deadline.start_step(f"the keys of {databases.sources[source].file}")
         try:
@@ -79,13 +79,16 @@ def shift_keys(databases: InspectedDatabases, limits: Limits) -> None:
         except sqlite3.Error as error:
             file = databases.sources[source].file
             databases.problems.append(replace(read_problem(file, error), criterion="keys-free"))
-    databases.mappings = [
-        replace(mapping, shifts=offsets.shifts.get(table_id(mapping), {})) for mapping in databases.mappings
-    ]
+        shifted += map(offsets.shifted, mappings)
+    databases.mappings = shifted
     databases.problems += _policy_problems(databases.mappings)
     problems, findings = find_unfollowed(databases, followed)
     databases.problems += problems
-    databases.findings += [*offsets.renumbered_findings(), *findings, *find_compared_keys(databases, followed, limits)]
+    databases.findings += [
+        *renumbered_findings(databases),
+        *findings,
+        *find_compared_keys(databases, followed, limits),
+    ]
 
 
 @dataclass
@@ -93,7 +96,7 @@ class _Offsets:
     """Compute the offsets of one source after the other.
 
     Attributes:
-        shifts: Renumbered and referring tables to their shifted columns.
+        shifts: Renumbered and referring tables of the source to their shifted columns.
     """
 
     databases: InspectedDatabases
@@ -104,7 +107,6 @@ class _Offsets:
     _by_key: dict[ColumnOfSource, KeyShift] = field(default_factory=dict)
     _shifts: dict[tuple[ColumnOfSource, Case], KeyShift] = field(default_factory=dict)
     _followers: dict[ColumnOfSource, list[Follower]] = field(default_factory=dict)
-    _renumbered: dict[tuple[str, int, str], list[tuple[TableMapping, int, int]]] = field(default_factory=dict)
     _largest_values: dict[ColumnOfSource, int] = field(default_factory=dict)
     _kept_values: dict[tuple[ColumnOfSource, RowCondition | None], tuple[int, ...] | None] = field(default_factory=dict)
 
@@ -125,7 +127,7 @@ class _Offsets:
                     self._take(place, largest)
                     self._take(place, _mark(target.marks, table.name) if folded(table.alias) == name else None)
 
-    def add_source(self, mappings: list[TableMapping]) -> None:
+    def add_source(self, mappings: Sequence[TableMapping]) -> None:
         """Compute the offsets of the keys of one source, and take its numbers."""
         self._followers = self.followed.followers(mappings)
         columns = [(mapping, column) for mapping in mappings for column in self.followed.columns(mapping)]
@@ -145,25 +147,10 @@ class _Offsets:
         for known in (self._by_key, self._shifts, self._followers, self._largest_values, self._kept_values):
             known.clear()  # no column of another source follows these keys
 
-    def renumbered_findings(self) -> Iterator[Finding]:
-        """Yield a finding for each key with new numbers.
-
-        A pattern with many files has one finding for all of them.
-        """
-        for (subject, _, key), files in self._renumbered.items():
-            mapping = files[0][0]
-            noun, into = "key" if mapping.table.primary_key == (key,) else f"{key}", mapping.into.name
-            if len(files) > MOST_LISTED:
-                offsets, rows = [offset for *_, offset in files], sum(rows for _, rows, _ in files)
-                text = (
-                    f"of {into} have the {noun} of their file plus an offset for each file, from {min(offsets)} to"
-                    f" {max(offsets)}."
-                )
-                yield Finding.of("keys-renumbered", subject, text, count=rows, noun="row")
-                continue
-            for mapping, rows, offset in files:
-                text = f"of {into} {'has' if rows == 1 else 'have'} the {noun} of the source plus {offset}."
-                yield Finding.of("keys-renumbered", mapping.subject, text, count=rows, noun="row")
+    def shifted(self, mapping: TableMapping) -> TableMapping:
+        """Return a mapping of the source with its shifted columns, which are no longer kept here."""
+        shifts = self.shifts.pop(table_id(mapping), None)
+        return replace(mapping, shifts=shifts) if shifts else mapping
 
     def _add_key(self, mapping: TableMapping, key: str) -> None:
         place, name = self.followed.place(mapping, key), mapping.table_map.name
@@ -302,7 +289,6 @@ class _Offsets:
         return Problem("key-not-integer", mapping.subject, fact, hint, criterion="keys-free")
 
     def _check_largest(self, mapping: TableMapping, key: str, largest: int) -> None:
-        rows = self.databases.rows(mapping)
         offset = self._by_key[column_id(mapping, key)].offset
         if largest > LARGEST:
             fact = f"with the offset {offset} its keys, or references to them, would be larger than SQLite can store."
@@ -313,9 +299,6 @@ class _Offsets:
         elif largest > _EXACT_IN_JAVASCRIPT and offset:
             text = "gets keys above 2^53, which JavaScript does not read exactly."
             self.databases.findings.append(Finding.of("keys-large", mapping.subject, text))
-        if rows and offset:
-            entry = mapping.entry_subject, id(mapping.source.entry), key
-            self._renumbered.setdefault(entry, []).append((mapping, rows, offset))
 
     def _reader(self, mapping: TableMapping) -> sqlite3.Connection:
         return self.databases.sources[mapping.source.name].write_lock.reader
@@ -347,7 +330,7 @@ def _none_without_effect(followed: FollowedKeys) -> Iterator[Problem]:
     All files of a pattern are checked together, because an older file may lack the column.
     """
     needed: dict[str, bool] = {}
-    for mapping in followed.mappings.values():
+    for mapping in followed.databases.mappings:
         if mapping.table_map.none:
             is_needed = bool(mapping.table_map.follows) or any(
                 followed.owners(mapping, column) - {column_id(mapping, column)} for column in followed.columns(mapping)

@@ -11,6 +11,7 @@ from sqlite_consolidate.text import counted, printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
 NO_NEW_KEY = "no table of the plan gets new keys"
@@ -41,6 +42,30 @@ def subject_of(source: str, into: str, column: str) -> str:
 def key_column(mapping: TableMapping, key: str) -> str:
     """Return the name in the target of a key that is not the primary key, else an empty text."""
     return "" if mapping.table.primary_key == (key,) else mapping.renamed[key]
+
+
+def renumbered_findings(databases: InspectedDatabases) -> Iterator[Finding]:
+    """Yield a finding for each key with new numbers.
+
+    A pattern with many files has one finding for all of them.
+    """
+    keys: dict[tuple[str, int, str], list[TableMapping]] = {}
+    for mapping in databases.mappings:
+        for key, shift in mapping.key_shifts.items() if databases.rows(mapping) else ():
+            if shift.offset:
+                keys.setdefault((mapping.entry_subject, id(mapping.source.entry), key), []).append(mapping)
+    for (subject, _, key), mappings in keys.items():
+        noun = "key" if mappings[0].table.primary_key == (key,) else key
+        into, offsets = mappings[0].into.name, [mapping.key_shifts[key].offset for mapping in mappings]
+        if len(mappings) > MOST_LISTED:
+            rows, ends = sum(map(databases.rows, mappings)), f"from {min(offsets)} to {max(offsets)}"
+            text = f"of {into} have the {noun} of their file plus an offset for each file, {ends}."
+            yield Finding.of("keys-renumbered", subject, text, count=rows, noun="row")
+            continue
+        for mapping, offset in zip(mappings, offsets, strict=True):
+            rows = databases.rows(mapping)
+            text = f"of {into} {'has' if rows == 1 else 'have'} the {noun} of the source plus {offset}."
+            yield Finding.of("keys-renumbered", mapping.subject, text, count=rows, noun="row")
 
 
 def changed_offsets(

@@ -140,7 +140,7 @@ class _Proof:
         A renumbered column that may have NULL is one of them.
         """
         columns: dict[tuple[str, str], None] = {}
-        for mapping in self.followed.mappings.values():
+        for mapping in self.compared.inspected.mappings:
             refreshed = refreshed_columns(mapping.plan, mapping.into.name)
             for old in self.followed.columns(mapping):
                 new = target_column(mapping, old)
@@ -202,7 +202,7 @@ class _Proof:
     def _expected(self, table: str, column: str) -> TableDigest:
         """Return the digest that a column must have."""
         inspected, digest = self.compared.inspected.target, TableDigest()
-        mappings = [each for each in self.followed.mappings.values() if folded(each.into.name) == folded(table)]
+        mappings = self.compared.inspected.mappings_into(table)
         if any(clash_policy_of(mapping.table_map) != "refuse" for mapping in mappings):
             return staying_values(self.compared, mappings, column, self._arriving, self._chosen)
         present = inspected.schema.table(table) if inspected else None
@@ -259,7 +259,7 @@ class _Proof:
                 is_key = self._is_key(rows, mapping, column, value, (), when)
                 is_row = f"({value} > 0 AND {value} NOT IN ({self._none(self.followed.none_of(mapping, column))}))"
                 number = f"CASE WHEN {is_row} OR {is_key} THEN {value} + {self._offsets[owner]} ELSE {value} END"
-            parent = self.followed.mappings[owner[0]] if owner else None
+            parent = self.followed.mapping(owner[0]) if owner else None
             if is_mapped and owner and parent and parent.matched and not self.followed.is_own_key(mapping, column):
                 number = f"coalesce({rows.existing_key(parent, self.followed.name_of(owner), value)}, {number})"
             arriving = f"CASE WHEN {when.over('s')} THEN {number} ELSE {arriving} END" if when else number

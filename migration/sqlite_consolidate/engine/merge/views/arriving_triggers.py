@@ -66,7 +66,7 @@ class ArrivingTriggers:
     con: sqlite3.Connection
     owners: TableOwners
     created_tables: Collection[str]
-    moved_tables: dict[str, set[str]] = field(default_factory=dict)
+    moved_tables: dict[str, frozenset[str]] = field(default_factory=dict)
     left_views: dict[str, dict[str, str]] = field(default_factory=dict)
     reasons: dict[str, dict[str, str]] = field(default_factory=dict)
     accepted: list[tuple[Origin, Statement]] = field(default_factory=list)
@@ -160,7 +160,7 @@ class ArrivingTriggers:
         if reason := self._other_meaning(origin, statement, needs):
             self._find("trigger-left", origin, f"{label} stays in the archive, because {reason}.")
             return False
-        foreign = sorted(needs.tables - self.moved_tables.get(origin.source.name, set())) if origin.source else []
+        foreign = sorted(needs.tables - self.moved_tables.get(origin.source.name, frozenset())) if origin.source else []
         if foreign:
             text = f"{label} now uses {', '.join(foreign)} of the target, which is not moved from this source."
             self._find("trigger-uses-target", origin, text)

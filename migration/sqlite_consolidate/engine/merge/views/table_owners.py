@@ -39,31 +39,38 @@ class TableOwners:
     written: set[str] = field(default_factory=set)
     places: dict[str, dict[str, str]] = field(default_factory=dict)
     names: dict[str, set[str]] = field(default_factory=dict)
-    tables: dict[str, set[str]] = field(default_factory=dict)
+    tables: dict[str, frozenset[str]] = field(default_factory=dict)
     reaches: Reaches = lambda _sql, _table, _file: True
 
     @classmethod
     def of(cls, plan: Plan, rows: Mapping[str, Mapping[str, int]], reaches: Reaches) -> TableOwners:
-        """Return the owners by the plan and by the number of rows of each table of each file."""
+        """Return the owners by the plan and by the number of rows of each table of each file.
+
+        Very many files have the same tables, and share what is equal.
+        """
         owners = cls(written={folded(table.name) for table in plan.tables}, reaches=reaches)
-        counts = {file: {folded(name): number for name, number in tables.items()} for file, tables in rows.items()}
-        owners.tables.update((file, set(tables)) for file, tables in counts.items())
-        for name, number in counts.get(plan.target, {}).items():
+        equal_names: dict[frozenset[str], frozenset[str]] = {}
+        equal_places: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        for file, tables in rows.items():
+            names = frozenset(map(folded, tables))
+            owners.tables[file] = equal_names.setdefault(names, names)
+        for name, number in _folded_names(rows.get(plan.target, {})).items():
             owners.names.setdefault(name, set()).add(name)
             if number:
                 owners.with_rows.setdefault(name, set()).add(plan.target)
                 owners.places.setdefault(plan.target, {})[name] = name
         for source in plan.in_order:
-            places = {name: "" for name, number in counts.get(source.file, {}).items() if number}
-            owners.places[source.file] = places
+            counts = _folded_names(rows.get(source.file, {}))
+            places = {name: "" for name, number in counts.items() if number}
             for table_map in source.tables:
                 into = folded(table_map.into)
                 owners.moving.setdefault(into, set()).add(source.file)
                 owners.written.update([into] if table_map.create else [])
-                if counts.get(source.file, {}).get(folded(table_map.name)):
+                if counts.get(folded(table_map.name)):
                     owners.with_rows.setdefault(into, set()).add(source.file)
                     places[folded(table_map.name)] = into
                 owners.names.setdefault(into, set()).add(folded(table_map.name))
+            owners.places[source.file] = equal_places.setdefault(tuple(places.items()), places)
         return owners
 
     def others(self, table: str, used: Iterable[str], sql: str) -> dict[str, list[str]]:
@@ -124,3 +131,7 @@ class TableOwners:
             if pair := next(paired, None):
                 return f"{pair[0]} also holds rows of {file}, which has no table {pair[1]}"
         return ""
+
+
+def _folded_names(rows: Mapping[str, int]) -> dict[str, int]:
+    return {folded(name): number for name, number in rows.items()}

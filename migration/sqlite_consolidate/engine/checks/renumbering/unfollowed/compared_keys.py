@@ -100,7 +100,7 @@ def _text(
         owner
         for each in read
         for end in followed.owners(*each)  # a key that gets new numbers is its own owner
-        if (owner := followed.place(followed.mappings[end[0]], end[1])) != followed.place(*each)
+        if (owner := followed.place(followed.mapping(end[0]), end[1])) != followed.place(*each)
     }
     for mapping, column in read if place not in paired else ():
         other = followed.place(mapping, column)

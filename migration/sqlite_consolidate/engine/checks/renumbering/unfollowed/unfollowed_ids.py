@@ -58,12 +58,9 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
     """Return the search indexes and the columns that would refer to other rows."""
     problems: list[Problem] = []
     findings: list[Finding] = []
-    tables: dict[str, list[TableMapping]] = {}
-    for mapping in databases.mappings:
-        tables.setdefault(mapping.source.name, []).append(mapping)
     elsewhere, known = _columns_that_refer(databases, followed), KnownKeys(databases)
     changing, relations = ChangingKeys(databases.mappings, known), keys_of_relations(databases)
-    for mappings in tables.values():
+    for mappings in databases.mappings_by_source.values():
         named_keys = changing.of_source(mappings, known)
         renumbered = [m for m in mappings if m.matched_key or any(shift.offset for shift in m.key_shifts.values())]
         for mapping in mappings:
@@ -195,7 +192,7 @@ def _columns_that_refer(databases: InspectedDatabases, followed: FollowedKeys) -
         for column, into in mapping.columns:
             owners = followed.owners(mapping, column) if column not in mapping.key_shifts else ()
             for table, key in owners:
-                sources = columns.setdefault((into, followed.place(followed.mappings[table], key)), set())
+                sources = columns.setdefault((into, followed.place(followed.mapping(table), key)), set())
                 if len(sources) < _ENOUGH:
                     sources.add(mapping.source.name)
     return tables
