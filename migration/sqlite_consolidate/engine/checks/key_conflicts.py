@@ -225,21 +225,23 @@ def _look_up_conflicts(
     """Find the keys that two rows have, of all databases together."""
     databases.attach_all([key_source.path for key_source in key_sources])
     con = databases.con
-    projected_rows = [
-        _ProjectedRows(key_source, key_source.mapping.projection(databases.aliases[key_source.path]))
-        for key_source in key_sources
-    ]
-    parties = [(key_source.mapping, databases.aliases[key_source.path]) for key_source in key_sources]
+    projected_rows = [_ProjectedRows(each, databases.aliases[each.path]) for each in key_sources]
+    parties = [(rows.key_source.mapping, rows.database) for rows in projected_rows]
     unclear = [key for key in keys if not are_separate(con, into, key, parties)]
     problems = [problem for key in unclear for problem in _find_repeated_keys(con, into, key, projected_rows)]
     return problems + (_find_repeated_rowids(con, into, projected_rows) if rowids else [])
 
 
 class _ProjectedRows(NamedTuple):
-    """Hold a source of keys with the SQL that reads its rows from the attached database."""
+    """Hold a source of keys with the name of its attached database."""
 
     key_source: KeySource
-    projection: Projection
+    database: str
+
+    @property
+    def projection(self) -> Projection:
+        """Return the SQL that reads its rows, which is made again each time."""
+        return self.key_source.mapping.projection(self.database)
 
 
 def _needs_trial(into: Table, key_sources: Sequence[KeySource], only: TableMapping | None) -> bool:
@@ -284,7 +286,7 @@ def _find_repeated_keys(
     con: sqlite3.Connection, into: Table, key: Key, key_sources: Sequence[_ProjectedRows]
 ) -> list[Problem]:
     names = ", ".join(column for column, _ in key)
-    selects = [_select_key(at, projection, key) for at, (_, projection) in enumerate(key_sources)]
+    selects = [_select_key(at, rows.projection, key) for at, rows in enumerate(key_sources)]
     rows = _gathered(con, selects, ["party", *(f"k{n}" for n in range(len(key)))])
     not_null = " AND ".join(f"k{n} IS NOT NULL" for n in range(len(key)))
     grouping = ", ".join(f"k{n} COLLATE {quoted(collation)}" for n, (_, collation) in enumerate(key))
@@ -375,11 +377,8 @@ def _collision_hint(into: Table, names: str) -> str:
 
 
 def _find_repeated_rowids(con: sqlite3.Connection, into: Table, key_sources: Sequence[_ProjectedRows]) -> list[Problem]:
-    selects = [
-        projection.select([f"{projection.rowid.source} AS r"], by_index=True)
-        for _, projection in key_sources
-        if projection.rowid
-    ]
+    projections = (rows.projection for rows in key_sources)
+    selects = [each.select([f"{each.rowid.source} AS r"], by_index=True) for each in projections if each.rowid]
     rows = _gathered(con, selects, ["r"])
     count = con.execute(f"SELECT count(*) FROM (SELECT r FROM ({rows}) GROUP BY r HAVING count(*) > 1)").fetchone()[0]
     if not count:

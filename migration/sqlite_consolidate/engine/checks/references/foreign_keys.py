@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ReferredKey:
     """Hold the columns of a table that a foreign key refers to.
 
@@ -39,7 +38,7 @@ class ReferredKey:
     table: Table
     columns: tuple[str, ...]
 
-    @cached_property
+    @property
     def collations(self) -> tuple[str, ...]:
         """Return the collation by which SQLite compares each column."""
         return tuple(column_collation(self.table, column) for column in self.columns)

@@ -141,16 +141,42 @@ class _Moved(NamedTuple):
 
     Attributes:
         now: The rows inside the transaction.
-        before: Name of each source to its rows, in the order of the plan. The rows of the target are first, without a
-            name.
-        mappings: The table mapping of each source.
+        present: The rows that the target had, if it had the table.
+        mappings: The table mapping of each source, in the order of the plan.
+        names: Columns of the target: the one with the number, and those that are compared.
         compared: The target, which has the digests of both.
     """
 
     now: _Rows
-    before: dict[str, _Rows]
+    present: _Rows | None
     mappings: Sequence[TableMapping]
+    names: Sequence[str]
     compared: TargetComparison
+
+    @property
+    def is_readable(self) -> bool:
+        """Return whether each table has rowids and all of the columns."""
+        return all(self.of_source(mapping) for mapping in self.mappings)
+
+    def of_source(self, mapping: TableMapping) -> _Rows | None:
+        """Return the rows of a source, or None if they cannot be read.
+
+        They are described each time, because there may be very many sources.
+        """
+        source, origins = self.compared.inspected.sources[mapping.source.name], _origins(mapping)
+        columns = [origins.get(folded(name), "") for name in self.names]
+        return _rows(partial(_reader, source), source.schema.table(mapping.table_map.name), columns)
+
+    def before(self) -> Iterator[tuple[str, _Rows]]:
+        """Yield the rows of each database before, with the name of the source.
+
+        The rows of the target are first, without a name.
+        """
+        if self.present:
+            yield "", self.present
+        for mapping in self.mappings:
+            if rows := self.of_source(mapping):
+                yield mapping.source.name, rows
 
     def windows(self) -> dict[str, _Window] | None:
         """Return where the keys of the parents of each database are.
@@ -159,7 +185,7 @@ class _Moved(NamedTuple):
         """
         windows: dict[str, _Window] = {}
         last = None
-        for name, rows in self.before.items():
+        for name, rows in self.before():
             first, most = rows.extent()
             if first is None:
                 continue
@@ -178,7 +204,9 @@ class _Moved(NamedTuple):
         """Return whether the digest of the rows now is the sum of those with the new numbers."""
         expected = self.compared.digests_before.get(self.now.table.name, TableDigest())
         for mapping in self.mappings:
-            rows, window = self.before[mapping.source.name], windows.get(mapping.source.name, _NO_PARENTS)
+            rows, window = self.of_source(mapping), windows.get(mapping.source.name, _NO_PARENTS)
+            if rows is None:
+                return False
             digested = digest_with_number(self.compared.inspected, mapping, rows.number, rows.values, window.change)
             if digested is None or (window.change and not window.agrees(digested[1], rows.extent()[0])):
                 return False
@@ -187,16 +215,14 @@ class _Moved(NamedTuple):
         return expected == self.compared.digest(self.compared.con, self.now.table, with_rowid=counts)
 
     def _has_equal_order(self, windows: Mapping[str, _Window]) -> bool:
-        before = chain.from_iterable(
-            rows.messages(windows.get(name, _NO_PARENTS)) for name, rows in self.before.items()
-        )
+        before = chain.from_iterable(rows.messages(windows.get(name, _NO_PARENTS)) for name, rows in self.before())
         return all(map(eq, chain(before, _END), chain(self.now.messages(_NO_PARENTS), _END)))
 
     def is_outside(self, windows: Mapping[str, _Window]) -> bool:
         """Return whether each number outside its window must be outside all windows in the target."""
         firsts = [window.first + window.change for window in windows.values()]  # in ascending order
         lasts = [window.last + window.change for window in windows.values()]
-        for name, rows in self.before.items():
+        for name, rows in self.before():
             for number, is_integer in rows.outside(windows.get(name, _NO_PARENTS)):
                 place = bisect_right(firsts, number) if is_integer else 0
                 if not is_integer or (place and number <= lasts[place - 1]):
@@ -256,18 +282,14 @@ class RowOrder:
             before: Connection to the backup of the target, if there was one.
         """
         compared, inspected = self._compared, self._compared.inspected
-        now = _rows(lambda: compared.con, compared.schema.table(into.name), names)
-        parts: dict[str, _Rows | None] = {}
-        present = inspected.target.schema.table(into.name) if inspected.target else None
-        if before is not None and present is not None:
-            parts[""] = _rows(lambda: before, present, names)
-        for mapping in mappings:
-            source, origins = inspected.sources[mapping.source.name], {folded(new): old for old, new in mapping.columns}
-            columns = [origins.get(folded(name), "") for name in names]
-            table = source.schema.table(mapping.table_map.name)
-            parts[source.name] = _rows(partial(_reader, source), table, columns)
-        readable = {name: rows for name, rows in parts.items() if rows is not None}
-        return _Moved(now, readable, mappings, compared) if now and len(readable) == len(parts) else None
+        now, present = _rows(lambda: compared.con, compared.schema.table(into.name), names), None
+        table = inspected.target.schema.table(into.name) if inspected.target else None
+        if before is not None and table is not None:
+            present = _rows(lambda: before, table, names)
+            if present is None:
+                return None
+        moved = _Moved(now, present, mappings, names, compared) if now else None
+        return moved if moved and moved.is_readable else None
 
 
 def _rows(connection: Callable[[], sqlite3.Connection], table: Table | None, names: Sequence[str]) -> _Rows | None:
@@ -282,9 +304,15 @@ def _rows(connection: Callable[[], sqlite3.Connection], table: Table | None, nam
 def _lead_to(pairs: Pairs, keys: _Moved) -> bool:
     """Return whether each reference, now and before, leads to the rowids of these rows."""
     referred = {each.child.source.name: each.parent.columns[0] for each in pairs.group if each.parent}
-    return all(folded(rows.number) == folded(rows.table.alias) for rows in (keys.now, *keys.before.values())) and all(
-        folded(keys.before[source].number) == folded(column) for source, column in referred.items()
+    return folded(keys.now.number) == folded(keys.now.table.alias) and all(
+        folded(rows.number) == folded(rows.table.alias) == folded(referred.get(source, rows.number))
+        for source, rows in keys.before()
     )
+
+
+def _origins(mapping: TableMapping) -> dict[str, str]:
+    """Return the folded name of each column of the target to the column that feeds it."""
+    return {folded(new): old for old, new in mapping.columns}
 
 
 def _reader(database: InspectedDatabase) -> sqlite3.Connection:
