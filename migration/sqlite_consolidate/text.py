@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z_]+")
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 # Some viewers end a line at line and paragraph separators. The other categories are controls, format characters (such
 # as bidi overrides), surrogates, private use and unassigned code points.
@@ -158,6 +159,15 @@ def singular_of(noun: str) -> str:
     if noun in _IRREGULAR:
         return _IRREGULAR[noun]
     return re.sub(r"(?<=[^s])s$", "", re.sub(r"(?<=ss|ch|sh)es$|(?<=x)es$", "", re.sub(r"ies$", "y", noun)))
+
+
+def name_words(name: str) -> list[str]:
+    """Return the words of a name in lower case, the last of them in the singular.
+
+    ``BlogPost`` and ``blog_posts`` have the same words.
+    """
+    *words, last = [lower_ascii(word) for word in _WORDS.findall(name)] or [lower_ascii(name)]
+    return [*words, singular_of(last)]
 
 
 def list_names(names: Sequence[str], most: int = _NAMED) -> str:

@@ -342,7 +342,7 @@ def _ask_about_loose(columns: tuple[str, ...], joined: Mapping[str, str]) -> tup
     looks = f"{join_first_names(columns, _MOST_COLUMNS)} {'looks' if len(columns) == 1 else 'look'} like a reference"
     advice = "If the numbers mean rows of this file, add a [[source.table.refers]]. Otherwise there is nothing to do."
     compared = [f"{column} ({joined[column]})" for column in columns if column in joined]
-    fact = f" Code compares {join_first_names(compared)} with a key." if compared else ""
+    fact = f" Code relates {join_first_names(compared)} to a key." if compared else ""
     return (f"{looks}, and nothing states to which table.{fact} {advice}",)
 
 

@@ -126,16 +126,24 @@ def test_compared_key_numbers_rows_of_the_other_table(
     assert [(each.table, each.to) for each in unstated if each.column == "id"] == expected
 
 
-@pytest.mark.parametrize(("debit", "is_key"), [(2, True), (9, False)])
-def test_plan_names_the_line_of_code(tmp_path: Path, debit: int, is_key: bool) -> None:
+@pytest.mark.parametrize(
+    ("debit", "is_key", "file", "code", "line"),
+    [
+        (2, True, "app.py", f'Q = "{OF_ACCOUNT}"', 2),
+        (9, False, "app.py", f'Q = "{OF_ACCOUNT}"', 2),
+        (2, True, "entry.rb", "class Entry < Model\n  belongs_to :account, foreign_key: :debit", 3),
+    ],
+)
+def test_plan_names_the_line_of_code(tmp_path: Path, debit: int, is_key: bool, file: str, code: str, line: int) -> None:
     """A reference of which the values are keys is stated, and any other is a decision."""
-    (tmp_path / "app.py").write_text(f'DB = "shop.db", "app.db"\nQ = "{OF_ACCOUNT}"\n', "utf-8")
+    (tmp_path / file).write_text(f'DB = "shop.db", "app.db"\n{code}\n', "utf-8")
     sql = f"{TABLES} INSERT INTO entry VALUES ('{{0}}', {debit}, NULL, NULL);"
 
     refined = proposal_of(tmp_path, app=sql.format("x"), shop=sql.format("y"))
 
     [source] = refined.proposal.sources
+    place = f"{file}:{line}"
     stated = [(each.column, each.to, each.joined) for table in source.maps for each in table.refers]
-    assert stated == ([("debit", "account.id", "app.py:2")] if is_key else [])
+    assert stated == ([("debit", "account.id", place)] if is_key else [])
     assert source.loose == (() if is_key else ("entry.debit",))
-    assert "app.py:2" in render_plan(refined.proposal, "2026-11-29")
+    assert place in render_plan(refined.proposal, "2026-11-29")

@@ -56,7 +56,7 @@ def joined_column_findings(
                 reported.add((mapping.subject, column))
                 verb = "get another" if is_key and mapping.key_shifts[column].offset else "keep the"
                 text = (
-                    f"will {verb} number in column {column}, which {place} compares with {other}.{key}, while these"
+                    f"will {verb} number in column {column}, which {place} relates to {other}.{key}, while these"
                     f" keys change, because no FOREIGN KEY declares the column as a reference. If it is one, add"
                     f' [[source.table.refers]] with column = "{column}" and to = "{other}.{key}".'
                 )

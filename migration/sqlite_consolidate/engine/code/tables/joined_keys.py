@@ -1,4 +1,4 @@
-"""Find the columns that the SQL of code compares with the key of a table."""
+"""Find the columns that code relates to the key of a table, by SQL or by models."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlite_consolidate.engine.code.scanning.scan import is_documentation, text_of
 from sqlite_consolidate.engine.code.scanning.scanned_files import list_scanned_files
 from sqlite_consolidate.engine.code.tables.compared_columns import comparisons_in, may_compare
+from sqlite_consolidate.engine.code.tables.relations.read_relations import relations_in
 from sqlite_consolidate.engine.code.tables.sql_texts import statements_in
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
     from sqlite_consolidate.engine.code.tables.compared_columns import ColumnName, Comparison, QueryScope
+    from sqlite_consolidate.engine.code.tables.relations.model_relation import ModelRelation
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 
 _MOST_CHARACTERS = 1_000_000  # a longer text is a dump
 
 
 class JoinedKey(NamedTuple):
-    """Hold a column that code compares with the key of a table.
+    """Hold a column that code relates to the key of a table.
 
     Attributes:
         table: The table of the column.
@@ -40,22 +42,25 @@ class JoinedKey(NamedTuple):
 
 
 class CodeJoins:
-    """Know the columns that the SQL of code compares, whatever the databases are."""
+    """Know the columns that code relates to each other, whatever the databases are."""
 
-    def __init__(self, comparisons: Sequence[tuple[str, Comparison]]) -> None:
-        """Take each comparison with its place."""
+    def __init__(
+        self, comparisons: Sequence[tuple[str, Comparison]], relations: Sequence[tuple[str, ModelRelation]] = ()
+    ) -> None:
+        """Take each comparison of SQL and each relation of models with its place."""
         self._comparisons = comparisons
+        self._relations = relations
         self._known: dict[tuple[str, ...], tuple[JoinedKey, ...]] = {}
 
     def keys_in(self, schema: Schema) -> tuple[JoinedKey, ...]:
-        """Return the columns of a database that are compared with a key.
+        """Return the columns of a database that are related to a key.
 
         A column that a FOREIGN KEY declares is none. A statement counts only if the database has all of its tables.
         Thousands of files have the same schema, which is looked up once.
         """
         statements = (*(table.sql for table in schema.tables.values()), *(view.name for view in schema.views))
         if statements not in self._known:
-            self._known[statements] = tuple(self._find(schema)) if self._comparisons else ()
+            self._known[statements] = tuple(self._find(schema)) if self._comparisons or self._relations else ()
         return self._known[statements]
 
     def _find(self, schema: Schema) -> Iterator[JoinedKey]:
@@ -73,21 +78,36 @@ class CodeJoins:
                     columns = {folded(each.name) for each in table.columns}
                     first = known.get(joined, JoinedKey(*joined, place, comparison.conditions & columns))
                     known[joined] = first._replace(conditions=first.conditions & comparison.conditions)
+        for each in self._related(tables):
+            known[each[:3]] = known.get(each[:3], each)._replace(conditions=frozenset())
         yield from known.values()
+
+    def _related(self, tables: Mapping[str, Table]) -> Iterator[JoinedKey]:
+        """Yield the columns that models relate to a key."""
+        for place, (child, column, parent, key, _) in self._relations:
+            table, other = child.table_in(tables), parent.table_in(tables)
+            if table and other and len(other.primary_key) == 1 and (name := _stored_name(table, column)):
+                [end] = other.primary_key
+                is_joined = folded(key) in ("", folded(end)) and (table, name) != (other, end)
+                if is_joined and not _is_declared(table, name):
+                    yield JoinedKey(table.name, name, (other.name, end), place, frozenset())
 
 
 def read_code_joins(scope: ScanScope) -> CodeJoins:
-    """Return the columns that the SQL of scanned files compares.
+    """Return the columns that scanned files relate to each other.
 
     Documentation does not count.
     """
-    comparisons = []
+    comparisons: list[tuple[str, Comparison]] = []
+    relations: list[tuple[str, ModelRelation]] = []
     for file in list_scanned_files(scope).files:
         text = None if is_documentation(file) else text_of(os.fspath(scope.root), file, {})
-        if text and len(text) <= _MOST_CHARACTERS and may_compare(text):
-            for statement, first, last in statements_in(file, text):
-                comparisons += [(f"{file}:{min(first + each.line, last)}", each) for each in comparisons_in(statement)]
-    return CodeJoins(comparisons)
+        if not text or len(text) > _MOST_CHARACTERS:
+            continue
+        relations += [(f"{file}:{each.line}", each) for each in relations_in(file, text)]
+        for statement, first, last in statements_in(file, text) if may_compare(text) else ():
+            comparisons += [(f"{file}:{min(first + each.line, last)}", each) for each in comparisons_in(statement)]
+    return CodeJoins(comparisons, relations)
 
 
 def _column(named: ColumnName, tables: Mapping[str, Table]) -> tuple[Table, str] | None:

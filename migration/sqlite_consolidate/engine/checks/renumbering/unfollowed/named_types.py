@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.text import singular_of
+from sqlite_consolidate.text import name_words
 
 CONTENT_TYPES = "django_content_type"
 """Table of Django with a row for each model, to whose ids columns of types refer."""
@@ -21,7 +20,6 @@ LABEL = (
 Three models of Django have tables that are not named after them.
 """
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z_]+")
 _MEDIA_TYPE = re.compile(r"(?:application|audio|font|image|message|model|multipart|text|video)/[\w.+-]+(?:;.*)?")
 
 
@@ -32,7 +30,7 @@ _LONGEST_NAME = 200
 @cache
 def words_of_name(name: str) -> list[str]:
     """Return the words of a name of the schema, folded, the last of them in the singular."""
-    return _words_of(name)
+    return name_words(name)
 
 
 def words_of_text(text: str) -> list[str]:
@@ -40,12 +38,7 @@ def words_of_text(text: str) -> list[str]:
 
     They are not kept, because a database has many texts.
     """
-    return _words_of("_".join(re.findall(r"\w+", text)))
-
-
-def _words_of(name: str) -> list[str]:
-    *words, last = [folded(word) for word in _WORDS.findall(name)] or [folded(name)]
-    return [*words, singular_of(last)]
+    return name_words("_".join(re.findall(r"\w+", text)))
 
 
 def names_table(text: str, table: str) -> bool:
@@ -57,7 +50,7 @@ def names_table(text: str, table: str) -> bool:
     if len(text) > _LONGEST_NAME or is_media_type(text):
         return False
     *_, last = ("", *re.findall(r"\w+", text))
-    return any(_is_end(words, words_of_name(table)) for words in (words_of_text(text), _words_of(last)))
+    return any(_is_end(words, words_of_name(table)) for words in (words_of_text(text), name_words(last)))
 
 
 def is_media_type(text: str) -> bool:

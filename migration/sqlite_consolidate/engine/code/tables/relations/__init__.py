@@ -1,0 +1,1 @@
+"""The relations between tables that models and builders of queries state."""
