@@ -7,15 +7,27 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import (
+    is_amount,
+    is_certain_amount,
+    is_person,
+    is_role,
+    may_mean_own_table,
+)
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import RunLog
 from sqlite_consolidate.findings import LEVELS, Finding, list_findings, merge_findings
 from tests.support.sources import MODULES, ROOT, nodes_of
 
-ROWS = re.findall(r"^\| `([^`]+)` \| (\S+) \|", (ROOT / "docs" / "findings.md").read_text("utf-8"), re.MULTILINE)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PAGE = (ROOT / "docs" / "findings.md").read_text("utf-8")
+ROWS = re.findall(r"^\| `([^`]+)` \| (\S+) \|", PAGE, re.MULTILINE)
 
 
 def left(subject: str, rows: int, reason: str = "old") -> Finding:
@@ -165,3 +177,33 @@ def test_list_begins_with_what_may_be_wrong() -> None:
         (ids[0], 2),
         (ids[3], 0),
     ]
+
+
+def test_page_states_each_rule_in_a_short_line() -> None:
+    """A cell with many rules is not read."""
+    lines = PAGE.splitlines()
+    cells = [cell for line in lines if line.startswith("| ") for cell in line.split(" | ")]
+    rules = [line for line in lines if line.startswith("- ")]
+
+    assert [cell for cell in cells if len(cell) > 900] == []
+    assert [rule for rule in rules if len(rule) > 400] == []
+    assert len(rules) > 30
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_named_so"),
+    [
+        ("a relation", is_role),
+        ("a person", is_person),
+        ("a row of the same table", may_mean_own_table),
+        ("an amount, for `id-unfollowed`", is_amount),
+        ("an amount, for `numbers-kept`", is_certain_amount),
+    ],
+)
+def test_page_names_columns_as_the_code_does(kind: str, is_named_so: Callable[[str], bool]) -> None:
+    """Its examples are names of that kind, or none of it."""
+    [line] = [line for line in PAGE.splitlines() if line.startswith(f"| {kind} |")]
+    examples, others = (re.findall(r"`(\w+)`", cell) for cell in line.split(" | ")[1:])
+
+    assert examples
+    assert [name for name in (*examples, *others) if is_named_so(name)] == examples
