@@ -113,8 +113,20 @@ AUTHOR = "author users @relation(fields: [authorId], references: [id])"
         ([model("Note", "authorId Int", AUTHOR.replace("[id]", "[name]")), model("users", "name String")], []),
         ([model("Note", "authorId Int", AUTHOR.replace("[id]", "[id, name]")), model("users", "name String")], []),
         ([model("Note", "authorId Int", AUTHOR)], []),
+        ([model("Note", "authorId Int", AUTHOR.replace("[id]", "[nr]")), model("users")], []),
     ],
-    ids=["column", "mapped", "lists", "own lists", "one list", "comment", "no key", "two columns", "no model"],
+    ids=[
+        "column",
+        "mapped",
+        "lists",
+        "own lists",
+        "one list",
+        "comment",
+        "no key",
+        "two columns",
+        "no model",
+        "no field",
+    ],
 )
 def test_relation_of_prisma_names_fields(tmp_path: Path, models: list[str], expected: list[Related]) -> None:
     """Two lists stand for a table with the columns A and B."""

@@ -76,8 +76,9 @@ def prisma_relations(text: str) -> Iterator[ModelRelation]:
                 table = named[1] if named else "To".join(sorted((name, each["type"])))
                 lists[f"_{table}"].append(_End(name, each["type"], line))
             elif (child := _FIELDS.search(stated)) and (parent := _REFERENCES.search(stated)):
-                column, key = models[name].columns.get(child[1], ""), other.columns.get(parent[1], "")
-                yield ModelRelation(ModelName(models[name].table), column, ModelName(other.table), key, line)
+                column, key = models[name].columns.get(child[1]), other.columns.get(parent[1])
+                if column and key:
+                    yield ModelRelation(ModelName(models[name].table), column, ModelName(other.table), key, line)
     for table, ends in lists.items():
         yield from _between_lists(table, ends, models)
 
