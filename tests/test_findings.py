@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,6 +119,21 @@ def test_findings_of_several_numbers_stay_apart() -> None:
     findings = [Finding.of("rows-not-moved", subject, text, count=2) for subject in ("a.db:t", "b.db:t")]
 
     assert merge_findings(findings) == tuple(findings)
+
+
+def test_merged_finding_lists_the_columns_of_a_subject() -> None:
+    """Another subject has a list of its own, and a long list is cut."""
+    findings = [
+        replace(Finding.of("numbers-kept", subject, "stays:", noun="column"), item=f"{subject}.c{number}")
+        for subject, columns in (("a", 40), ("b", 2))
+        for number in range(columns)
+    ]
+
+    first, second = merge_findings(findings)
+
+    assert (first.subject, first.count, second.count, second.item) == ("a", 40, 2, "")
+    assert [f"a.c{number}" in first.text for number in (29, 30)] == [True, False]
+    assert re.findall(r"\w\.c\d+", second.text) == ["b.c0", "b.c1"]
 
 
 def test_joined_findings_stay_as_they_are() -> None:

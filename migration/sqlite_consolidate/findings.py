@@ -162,6 +162,8 @@ _WRONG_RESULTS = frozenset(
 _UNSEEN = frozenset({"processes-elsewhere", "processes-unexamined"})
 """Kinds about what this process cannot see, which a list has last."""
 
+_MOST_ITEMS = 30
+
 _NEVER_MERGED = frozenset({"rows-left-out", "rows-newer", "rows-not-moved", "rows-replaced", "rows-skipped"})
 """Kinds whose text states several numbers, which belong to one subject."""
 
@@ -180,8 +182,8 @@ class Finding:
         noun: What ``count`` counts, as long as the text does not state the number. It is empty in a record.
         column: Column of the subject that the finding is about, if it is about one. It is empty in a record.
         to: Key that the column may refer to, as ``to`` of ``refers`` in the plan. It is empty in a record.
-        item: What a list has about the column. :func:`merge_findings` puts the items of a subject behind the text. It
-            is empty in a record, and if the finding is about one column.
+        item: What a list has about the column. :func:`merge_findings` puts the first items of a subject behind the
+            text. It is empty in a record, and if the finding is about one column.
     """
 
     id: str
@@ -281,7 +283,7 @@ def _join(alike: Sequence[Finding]) -> Finding:
     first, count = alike[0], sum(finding.count for finding in alike)
     text = f"{counted(count, first.noun)} {first.text}" if first.noun else first.text
     if first.item:
-        text = f"{text} {', '.join(finding.item for finding in alike)}."
+        text = f"{text} {list_names([finding.item for finding in alike], _MOST_ITEMS)}."
     subjects = list(dict.fromkeys(finding.subject for finding in alike if finding.subject))
     merged = replace(first, count=count, text=text, noun="", column="", to="", item="")
     return merged if len(subjects) <= 1 else replace(merged, subject="", text=f"{list_names(subjects)}: {text}")

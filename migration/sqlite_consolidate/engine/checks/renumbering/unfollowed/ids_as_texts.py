@@ -26,12 +26,13 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import 
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import names_table, words_of_name
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import changing_keys, forms_of
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.typed_ids import rows_of_other_types
+from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
     from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import ChangingKeys, NamedKey
@@ -229,6 +230,49 @@ def values_named_by_their_rows(
                 f" {ways_to_keep_meaning(followed, parents)}."
             )
             yield Finding.of("id-unfollowed", mapping.subject, text, count=len(named), noun="row", column=column)
+
+
+def values_of_named_columns(
+    databases: InspectedDatabases, mapping: TableMapping, referring: Mapping[str, NamedKey], followed: FollowedKeys
+) -> Iterator[Finding]:
+    """Yield a finding for each column of numbers whose row names a referring column.
+
+    A log of changes has such rows, as ``assignee`` with the number before and after a change.
+
+    Args:
+        databases: All databases.
+        mapping: The table.
+        referring: The columns of its source that may refer to renumbered rows, each with the key.
+        followed: The references that follow.
+    """
+    values = [name for name in loose_columns(mapping, followed) if not is_amount(name) and referring]
+    values = [name for name in values if (name,) != mapping.table.primary_key]
+    table, names = quoted(mapping.table_map.name), ", ".join(map(literal, referring))
+    for field, _ in mapping.columns if values else ():
+        of_field = quoted(field)
+        rows = f"SELECT {of_field} AS v FROM {table} LIMIT {_MOST_SETTINGS}"
+        query = f"SELECT DISTINCT v FROM ({rows}) WHERE typeof(v) = 'text' AND v COLLATE NOCASE IN ({names})"
+        named = texts_of(databases, mapping, query)
+        for column in (name for name in values if name != field and named):
+            value, is_number = quoted(column), f"(({INTEGER} AND {{0}} > 0) OR ({TEXT}))".format(quoted(column))
+            parents: dict[str, TableMapping] = {}
+            for text in named:
+                parent, key = referring[folded(text)]
+                numbers = f"SELECT DISTINCT CAST({value} AS TEXT) FROM {table} WHERE {of_field} = {literal(text)}"
+                keys = {int(number) for number in texts_of(databases, mapping, f"{numbers} AND {is_number}")}
+                if most_of_numbers_are_keys(databases, keys, parent, key):
+                    parents[text] = parent
+            if parents:
+                texts = ", ".join(map(literal, parents))
+                rows = f"{of_field} IN ({texts}) AND {is_number}".replace("{", "{{").replace("}", "}}")
+                text = (
+                    f"will keep the number in column {column} while the keys of"
+                    f" {join_first_names([*dict.fromkeys(each.table_map.name for each in parents.values())])} change."
+                    f" Column {field} of the row names a column with such keys. If the number is one,"
+                    f" {ways_to_keep_meaning(followed, [*parents.values()])}."
+                )
+                count = count_rows(databases, mapping, column, rows)
+                yield Finding.of("id-unfollowed", mapping.subject, text, count=count, noun="row", column=column)
 
 
 def _is_key(databases: InspectedDatabases, parent: TableMapping, key: str, number: str) -> bool:

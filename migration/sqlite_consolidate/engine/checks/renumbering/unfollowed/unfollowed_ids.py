@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.ids_as_texts import
     texts_of_ids,
     texts_with_keys,
     values_named_by_their_rows,
+    values_of_named_columns,
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
     INTEGER,
@@ -25,6 +26,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.other_sources impor
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
     ChangingKeys,
     KnownKeys,
+    changing_keys,
     column_ends,
     names_of_references,
     word_ends,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource, FollowedKeys
     from sqlite_consolidate.engine.checks.renumbering.source_keys import ColumnOfTarget
+    from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import NamedKey
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
@@ -62,6 +65,7 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
     changing, relations = ChangingKeys(databases.mappings, known), keys_of_relations(databases)
     for mappings in databases.mappings_by_source.values():
         named_keys = changing.of_source(mappings, known)
+        first = len(findings)
         renumbered = [m for m in mappings if m.matched_key or any(shift.offset for shift in m.key_shifts.values())]
         for mapping in mappings:
             for parent in renumbered:
@@ -80,6 +84,9 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
             findings += texts_of_ids(databases, mapping, renumbered, followed)
             findings += texts_with_keys(databases, mapping, renumbered, followed)
             findings += values_named_by_their_rows(databases, mapping, named_keys, followed)
+        referring = _referring_columns(mappings, followed, findings[first:])
+        for mapping in mappings if renumbered else ():
+            findings += values_of_named_columns(databases, mapping, referring, followed)
         findings += columns_of_other_sources(databases, mappings, followed, changing, relations, known)
     findings += ids_of_target(databases, followed, relations, known)
     findings = _with_matches(databases, findings)
@@ -88,6 +95,29 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
         text = "Numbers in code, in settings and outside of the workspace that mean renumbered rows are not examined."
         findings.append(Finding.of("ids-elsewhere", databases.plan.target, text))
     return problems, findings
+
+
+def _referring_columns(
+    mappings: list[TableMapping], followed: FollowedKeys, findings: list[Finding]
+) -> dict[str, NamedKey]:
+    """Return the columns of a source that may refer to renumbered rows, folded, with the key.
+
+    Args:
+        mappings: Those of the source.
+        followed: The references that follow.
+        findings: The findings about its columns.
+    """
+    referring: dict[str, NamedKey] = {}
+    for mapping in mappings:
+        for column in followed.columns(mapping):
+            for parent, key in followed.parents_of(mapping, column):
+                if key in map(folded, changing_keys(parent)):
+                    referring.setdefault(folded(column), (parent, key))
+    keys = {f"{mapping.table_map.name}.{key}": (mapping, key) for mapping in mappings for key in changing_keys(mapping)}
+    for finding in findings:
+        if finding.column and finding.to in keys:
+            referring.setdefault(folded(finding.column), keys[finding.to])
+    return referring
 
 
 def _with_matches(databases: InspectedDatabases, findings: list[Finding]) -> list[Finding]:
