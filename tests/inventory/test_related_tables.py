@@ -55,6 +55,44 @@ def test_children_go_where_their_parents_go(tmp_path: Path, notes: str) -> None:
     assert refined.problems == ()
 
 
+PRODUCTS = (
+    "CREATE TABLE product(sku TEXT PRIMARY KEY, name TEXT); INSERT INTO product VALUES ('a', '{0}'), ('b', '{0}');"
+)
+TICKETS = (
+    "CREATE TABLE ticket(id INTEGER PRIMARY KEY, name TEXT, code TEXT AS ('T-' || id));"
+    "INSERT INTO ticket VALUES (1, '{0}');"
+)
+SALES = "CREATE TABLE sale(id INTEGER PRIMARY KEY, {1}); INSERT INTO sale VALUES (1, {2});"
+
+
+@pytest.mark.parametrize(
+    ("sql", "column", "value", "code", "is_related"),
+    [
+        (PRODUCTS, "sku TEXT", "'a'", "", True),
+        (PRODUCTS, "product TEXT", "'b'", "", True),
+        (PRODUCTS, "item TEXT", "'a'", "SELECT 1 FROM sale s JOIN product p ON p.sku = s.item", True),
+        (PRODUCTS, "item TEXT", "'a'", "SELECT 1 FROM sale s JOIN product p ON p.sku = s.id", False),
+        (PRODUCTS, "item TEXT", "'a'", "", False),
+        (PRODUCTS, "sku TEXT", "'other'", "", False),
+        (TICKETS, "code TEXT", "'T-1'", "SELECT 1 FROM sale s JOIN ticket t ON t.code = s.code", True),
+    ],
+    ids=["key", "table", "code", "another column", "no hint", "no key", "generated"],
+)
+def test_children_with_texts_of_keys_follow(
+    tmp_path: Path, sql: str, column: str, value: str, code: str, is_related: bool
+) -> None:
+    """No reference can lead a text to the row of its own file."""
+    (tmp_path / "app.py").write_text(f"con.execute('{code}')\n", "utf-8")
+    refined = proposal_of(
+        tmp_path, **{name: f"{sql}{SALES}".format(name, column, value) for name in ("front", "garden")}
+    )
+
+    [source] = refined.proposal.sources
+    sale = next(table_map for table_map in source.maps if table_map.name == "sale")
+    assert (sale.into != "sale", bool(sale.follows)) == (is_related, is_related)
+    assert refined.objections == ()
+
+
 def test_parents_go_where_their_children_go(tmp_path: Path) -> None:
     """The children collide, and over two levels everything that they lead to stays with them."""
     sql = f"{CUSTOMERS}{DECLARED} CREATE TABLE marks(note INTEGER PRIMARY KEY REFERENCES notes(id), mark);"

@@ -25,6 +25,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read_
 from sqlite_consolidate.engine.sqlite.sidecars import SHM, WAL, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.references.column_statistics import count_values
+from sqlite_consolidate.inventory.references.equal_values import find_equal_values
 from sqlite_consolidate.inventory.references.written_keys import find_all_references
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.sqlite_library import with_sqlite_utils
@@ -98,6 +99,7 @@ class Database:
         unread_reason: Why the file was not read, for all kinds but ``database`` and ``empty``.
         joined: Folded names of the tables that each view reads, with those that its INSTEAD OF triggers use.
         unstated: Columns that look like references, and are no declared ones.
+        related: Folded names of each two tables of which one has values of the other.
         statistics: Numbers of values of the columns that can match rows or that look like references.
     """
 
@@ -110,6 +112,7 @@ class Database:
     unread_reason: str = ""
     joined: tuple[frozenset[str], ...] = ()
     unstated: tuple[UnstatedReference, ...] = ()
+    related: frozenset[frozenset[str]] = frozenset()
     statistics: tuple[ColumnStatistics, ...] = ()
 
     @property
@@ -203,9 +206,9 @@ def inspect_file(
             names = {table.name for table in (*schema.movable, *schema.lacking)}
             tables = tuple(_table(con, schema, table) for name, table in schema.tables.items() if name in names)
             joined = tuple(_joined(con, schema, view.name) for view in schema.views)
-            unstated = find_all_references(
-                con, schema, [table.table for table in tables], joins.keys_in(schema) if joins else ()
-            )
+            moved = [table.table for table in tables]
+            unstated = find_all_references(con, schema, moved, joins.keys_in(schema) if joins else ())
+            related = find_equal_values(con, moved, joins.columns_in(schema) if joins else ())
             counts = [(table.table, table.rows or 0) for table in tables if not table.has_more]
             statistics = count_values(with_sqlite_utils(con), counts, unstated)
     except ProblemError as error:
@@ -213,7 +216,8 @@ def inspect_file(
     except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
         return _database(path, candidate, "unreadable", str(error))
     readable = _database(path, candidate, "database")
-    return replace(readable, schema=schema, tables=tables, joined=joined, unstated=unstated, statistics=statistics)
+    known = replace(readable, schema=schema, tables=tables, joined=joined, statistics=statistics)
+    return replace(known, unstated=unstated, related=related)
 
 
 def _is_utf8(file: str) -> bool:

@@ -19,7 +19,6 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.code.proposed_code import add_code
 from sqlite_consolidate.inventory.proposal import Proposal
 from sqlite_consolidate.inventory.proposed_parts import LeftOut, ProposedLeave
-from sqlite_consolidate.inventory.references.named_files import find_unnamed_tables
 from sqlite_consolidate.inventory.references.shared_keys import find_shared_keys
 from sqlite_consolidate.inventory.refinement.counters import find_counters
 from sqlite_consolidate.inventory.refinement.rebuilds import find_rebuilds, rebuild_over_shared
@@ -30,6 +29,7 @@ from sqlite_consolidate.inventory.sources.changed_users import ask_about_changed
 from sqlite_consolidate.inventory.sources.families import Family, find_families, richest_first
 from sqlite_consolidate.inventory.sources.file_column import add_file_column
 from sqlite_consolidate.inventory.sources.kinds import are_of_one_kind
+from sqlite_consolidate.inventory.sources.named_files import find_unnamed_tables
 from sqlite_consolidate.inventory.sources.propose_source import SourceProposal
 from sqlite_consolidate.inventory.sources.separate_tables import declare_separate_tables
 from sqlite_consolidate.inventory.sources.table_naming import TableNaming

@@ -23,11 +23,11 @@ Names = dict[str, str]
 def related_tables(database: Database) -> dict[str, frozenset[str]]:
     """Return the tables that each table refers to, or that refer to it.
 
-    Foreign keys, triggers and views count, and columns that are named like ``<table>_id``, or like ``<table>_<key>``.
-    All names are folded.
+    Foreign keys, triggers and views count, columns that are named like ``<table>_id``, or like ``<table>_<key>``, and
+    equal values. All names are folded.
     """
     related: dict[str, set[str]] = defaultdict(set)
-    for names in database.joined:
+    for names in (*database.joined, *database.related):
         for name in names:
             related[name] |= names - {name}
     for reference in database.unstated:

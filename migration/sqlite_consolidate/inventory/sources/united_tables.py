@@ -8,8 +8,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.references.named_files import find_unnamed_tables
 from sqlite_consolidate.inventory.selection.source_names import name_sources
+from sqlite_consolidate.inventory.sources.named_files import find_unnamed_tables
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:

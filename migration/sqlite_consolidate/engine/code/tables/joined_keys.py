@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _MOST_CHARACTERS = 1_000_000  # a longer text is a dump
 
+JoinedColumns = tuple[tuple[str, str], tuple[str, str]]
+"""Two columns that code compares, each with its table."""
+
 
 class JoinedKey(NamedTuple):
     """Hold a column that code relates to the key of a table.
@@ -63,14 +66,27 @@ class CodeJoins:
             self._known[statements] = tuple(self._find(schema)) if self._comparisons or self._relations else ()
         return self._known[statements]
 
-    def _find(self, schema: Schema) -> Iterator[JoinedKey]:
+    def columns_in(self, schema: Schema) -> set[JoinedColumns]:
+        """Return the columns of two tables of a database that SQL compares with each other."""
+        pairs = (pair for _, _, *pair in self._compared(schema))
+        return {
+            ((left.name, column), (right.name, other))
+            for (left, column), (right, other) in pairs
+            if left.name != right.name
+        }
+
+    def _compared(self, schema: Schema) -> Iterator[tuple[str, Comparison, tuple[Table, str], tuple[Table, str]]]:
+        """Yield each comparison of two columns of a database, with its place and the columns."""
         tables = {folded(table.name): table for table in schema.tables.values()}
         names = tables.keys() | {folded(view.name) for view in schema.views}
-        known: dict[tuple[str, str, tuple[str, str]], JoinedKey] = {}
         for place, comparison in self._comparisons:
             left, right = (_column(name, tables) for name in (comparison.left, comparison.right))
-            if not (left and right and comparison.tables <= names):
-                continue
+            if left and right and comparison.tables <= names:
+                yield place, comparison, left, right
+
+    def _find(self, schema: Schema) -> Iterator[JoinedKey]:
+        known: dict[tuple[str, str, tuple[str, str]], JoinedKey] = {}
+        for place, comparison, left, right in self._compared(schema):
             for (table, column), (parent, key) in ((left, right), (right, left)):
                 joined = table.name, column, (parent.name, key)
                 is_joined = parent.primary_key == (key,) and (table, column) != (parent, key)
@@ -78,7 +94,7 @@ class CodeJoins:
                     columns = {folded(each.name) for each in table.columns}
                     first = known.get(joined, JoinedKey(*joined, place, comparison.conditions & columns))
                     known[joined] = first._replace(conditions=first.conditions & comparison.conditions)
-        for each in self._related(tables):
+        for each in self._related({folded(table.name): table for table in schema.tables.values()}):
             known[each[:3]] = known.get(each[:3], each)._replace(conditions=frozenset())
         yield from known.values()
 

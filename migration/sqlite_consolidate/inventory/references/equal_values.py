@@ -1,0 +1,72 @@
+"""Find the tables that belong together by equal values of their columns.
+
+Such a value may be a text, and then no reference can follow it to another row. So the tables stay together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import NAMES_OF_ANY_KEY
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.inventory.references.type_columns import movable_by_name
+from sqlite_consolidate.inventory.references.unstated_references import has_rows
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlite_consolidate.engine.code.tables.joined_keys import JoinedColumns
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+
+_IS_TEXT = "typeof({0}) = 'text' AND {0} <> ''"
+
+
+def find_equal_values(
+    con: sqlite3.Connection, tables: Sequence[Table], compared: Iterable[JoinedColumns]
+) -> frozenset[frozenset[str]]:
+    """Return the folded names of each two tables of which one has values of the other.
+
+    Code compares columns of both, and a value of one is a value of the other. Or a column is named like a key of texts,
+    or like the table of it, and each of its texts is such a key.
+
+    Args:
+        con: Reads the database.
+        tables: The tables that can be moved.
+        compared: The columns of two tables that code compares.
+    """
+    by_name = movable_by_name(tables)
+    pairs = {frozenset((folded(child), folded(parent))) for child, parent in _named_pairs(con, [*by_name.values()])}
+    for (left, column), (right, other) in compared:
+        pair = frozenset((folded(left), folded(right)))
+        if pair not in pairs and pair <= by_name.keys():
+            value = f"{quoted(column)} IN (SELECT {quoted(other)} FROM main.{quoted(right)})"
+            if has_rows(con, by_name[folded(left)], f"{value} AND {quoted(column)} NOT IN (0, '')"):
+                pairs.add(pair)
+    return frozenset(pairs)
+
+
+def _named_pairs(con: sqlite3.Connection, tables: Sequence[Table]) -> Iterator[tuple[str, str]]:
+    """Yield each table with another one whose keys are the texts of a column."""
+    parents: dict[tuple[str, ...], list[Table]] = {}
+    for table in tables:
+        if len(table.primary_key) == 1 and column_affinity(table, table.primary_key[0]) in ("TEXT", "BLOB"):
+            names = {tuple(words_of_name(table.name)), (folded(table.primary_key[0]),)}
+            for name in names - {(name,) for name in NAMES_OF_ANY_KEY}:
+                parents.setdefault(name, []).append(table)
+    for table in tables if parents else ():
+        for column in table.stored:
+            names = {tuple(words_of_name(column.name)), (folded(column.name),)}
+            for parent in (parent for name in names for parent in parents.get(name, ())):
+                if parent is not table and _has_keys_of(con, table, column.name, parent):
+                    yield table.name, parent.name
+
+
+def _has_keys_of(con: sqlite3.Connection, table: Table, column: str, parent: Table) -> bool:
+    """Return whether a column has texts, and each of them is a key of another table."""
+    name, key = quoted(column), quoted(parent.primary_key[0])
+    keys = f"SELECT {key} FROM main.{quoted(parent.name)} WHERE {key} IS NOT NULL"
+    text = _IS_TEXT.format(name)
+    return has_rows(con, table, text) and not has_rows(con, table, f"{text} AND {name} NOT IN ({keys})")
