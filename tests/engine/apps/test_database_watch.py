@@ -122,9 +122,10 @@ def test_write_in_wal_only_is_a_change(tmp_path: Path) -> None:
 
     connection.execute("insert into tasks values (1)")
     after = fingerprint_databases(tmp_path, never_open=frozenset({identity(path)}))
+    size_after = path.stat().st_size
     connection.close()
 
-    assert before["tasks.db"].size == after["tasks.db"].size == size
+    assert size_after == size
     assert compare_fingerprints(before, after) == [DatabaseChange("tasks.db", "changed")]
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from struct import Struct
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.atomic_files import make_private_folder, move
@@ -26,23 +28,12 @@ _SKIPPED_FOLDERS = frozenset({".git", "node_modules", "__pycache__"})
 _VENV_MARKER = "pyvenv.cfg"  # the file that makes a folder one
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """Hold what the file system reports about a database, which a write changes.
+_FINGERPRINT = Struct("=QqQQq")
+"""What the file system reports about a database and its ``-wal``, packed because there may be very many files.
 
-    Attributes:
-        size: Bytes.
-        mtime_ns: Last change, nanoseconds since 1970.
-        inode: Changes when the file is replaced.
-        wal_size: Bytes of its ``-wal``; 0 when there is none: mere reading leaves an empty one, or takes it away.
-        wal_mtime_ns: Last change of a ``-wal`` with bytes in it, else 0.
-    """
-
-    size: int
-    mtime_ns: int
-    inode: int
-    wal_size: int = 0
-    wal_mtime_ns: int = 0
+A write changes size or time of one of them, and a new file has another inode. A ``-wal`` without bytes counts as none,
+because mere reading leaves an empty one, or takes it away.
+"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +46,7 @@ class DatabaseChange:
 
 def fingerprint_databases(
     root: Path, *, never_open: frozenset[Identity], skip: Collection[Path] = ()
-) -> dict[str, Fingerprint]:
+) -> dict[str, bytes]:
     """Return the fingerprint of each SQLite database below ``root``, by relative path.
 
     A database is recognised by its first 16 bytes. An empty or unreadable file is recognised by its name. Symbolic
@@ -79,7 +70,7 @@ def fingerprint_databases(
     return fingerprints
 
 
-def compare_fingerprints(before: Mapping[str, Fingerprint], after: Mapping[str, Fingerprint]) -> list[DatabaseChange]:
+def compare_fingerprints(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[DatabaseChange]:
     """Return the changes between two sets of fingerprints, by file name."""
     return [
         DatabaseChange(file, "created" if file not in before else "removed" if file not in after else "changed")
@@ -170,11 +161,10 @@ def _is_database(entry: os.DirEntry[str], status: os.stat_result, never_open: fr
     return any(fnmatch(entry.name.lower(), pattern) for pattern in _DATABASE_NAMES)
 
 
-def _fingerprint(path: str, status: os.stat_result) -> Fingerprint:
-    try:
+def _fingerprint(path: str, status: os.stat_result) -> bytes:
+    wal_size = wal_mtime = 0
+    with suppress(FileNotFoundError):
         wal = os.lstat(path + WAL)
-    except FileNotFoundError:
-        wal = None
-    if wal is None or not stat.S_ISREG(wal.st_mode) or not wal.st_size:
-        return Fingerprint(status.st_size, status.st_mtime_ns, status.st_ino)
-    return Fingerprint(status.st_size, status.st_mtime_ns, status.st_ino, wal.st_size, wal.st_mtime_ns)
+        if stat.S_ISREG(wal.st_mode) and wal.st_size:
+            wal_size, wal_mtime = wal.st_size, wal.st_mtime_ns
+    return _FINGERPRINT.pack(status.st_size, status.st_mtime_ns, status.st_ino, wal_size, wal_mtime)

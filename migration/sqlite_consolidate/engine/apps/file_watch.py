@@ -67,9 +67,8 @@ class FileWatch:
 
     def changes(self) -> list[FileChange]:
         """Return the changes since the last call, or since the watch began, by name."""
-        before, now = self._states, self._read_states()
-        if now != before:  # else very many equal names would be kept twice
-            self._states = {name: before[name] if state == before.get(name) else state for name, state in now.items()}
+        before = self._states
+        self._states = self._read_states_after(before)
         names = sorted(before.keys() | self._states.keys() | self._relied_on.keys())
         changes = [self._change(name, before.get(name), self._states.get(name)) for name in names]
         happened = [change for change in changes if change is not None]
@@ -149,6 +148,16 @@ class FileWatch:
             except OSError:
                 continue
         return states
+
+    def _read_states_after(self, before: dict[str, bytes]) -> dict[str, bytes]:
+        """Return the present states, of which those as before are the same objects.
+
+        There may be very many.
+        """
+        now = self._read_states()
+        if now == before:
+            return before
+        return {name: before[name] if state == before.get(name) else state for name, state in now.items()}
 
     def _entries(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
         """Yield every file and link that is watched, in the folders that can be listed."""

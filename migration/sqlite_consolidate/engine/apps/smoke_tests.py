@@ -89,7 +89,7 @@ class Applications:
         self._changed_files: list[tuple[str, FileChange]] = []
         self._before: dict[str, TableDigest] = {}
         self._objects: TargetObjects | None = None
-        self._databases: dict[str, database_watch.Fingerprint] = {}
+        self._databases: dict[str, bytes] = {}
         self._writers: list[str] = []
         self._written: list[tuple[str, Difference]] = []
         self._logged_on_copies: list[Observation] = []
@@ -360,9 +360,7 @@ class Applications:
             self._copy_findings = made.findings()
         return files
 
-    def _differences(
-        self, root: Path, databases: dict[str, database_watch.Fingerprint], tables: dict[str, TableDigest]
-    ) -> list[Difference]:
+    def _differences(self, root: Path, databases: dict[str, bytes], tables: dict[str, TableDigest]) -> list[Difference]:
         changes = database_watch.compare_fingerprints(databases, self._fingerprints(root))
         others = [
             Difference(file := one_line(change.file), _UNTOUCHED, change.kind, file, "database", change.kind)
@@ -383,7 +381,7 @@ class Applications:
     def _database_changes(self) -> list[database_watch.DatabaseChange]:
         return database_watch.compare_fingerprints(self._databases, self._fingerprints(self._root))
 
-    def _fingerprints(self, root: Path) -> dict[str, database_watch.Fingerprint]:
+    def _fingerprints(self, root: Path) -> dict[str, bytes]:
         return database_watch.fingerprint_databases(root, never_open=self._held, skip={root / self._plan.backups})
 
 

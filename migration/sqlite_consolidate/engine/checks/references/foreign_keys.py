@@ -226,7 +226,7 @@ def _reference(
     constant = [pair for pair in further if pair[0] in mapping.constants]
     return Reference(
         mapping,
-        (*declared.columns, *(source_column(mapping, column) for column, _ in fed)),
+        declared.columns + tuple(source_column(mapping, column) for column, _ in fed),
         parent[0],
         declared.parent,
         parent[1],

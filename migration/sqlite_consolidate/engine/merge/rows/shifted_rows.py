@@ -47,9 +47,10 @@ class ShiftedRows:
             sqlite3.Error: The run is interrupted, or its deadline has passed.
         """
         is_large = source.rows_in(mapping.table.name) >= FEWEST_ROWS
-        rows, known = whole_rows(mapping) if is_large else None, self._digests.setdefault(source.name, {})
+        rows = whole_rows(mapping) if is_large else None
         if rows is None:
             return None
+        known = self._digests.setdefault(source.name, {})
         if rows not in known:
             followed = _followed(mapping)
             columns = [DigestedRows(rows.table, (value,)) for value in rows.values if value.column in followed]
