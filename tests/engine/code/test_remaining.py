@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from sqlite_consolidate.engine.code.rewrite import Rewrite
+    from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.observation import Observation
 
 STORE = 'import os\n\nA = LOGS / "tasks.db"\nB = os.sep.join(["logs", "tasks" + ".db"])\nC = "logs/task_queue.db"\n'
@@ -44,6 +46,12 @@ def pasted(observations: list[Observation]) -> tuple[list[Reference], list[Exemp
     plan = tomllib.loads(text.replace('reason = ""', 'reason = "it never runs"'))
     references = [Reference.model_validate(entry) for entry in plan.get("reference", [])]
     return references, [Exemption.model_validate(entry) for entry in plan.get("scan", {}).get("exempt", [])]
+
+
+def unopened(scope: ScanScope, rewrites: Sequence[Rewrite] = ()) -> list[Finding]:
+    """Return the findings about sources that no code opens."""
+    result = remaining_mentions(scope, rewrites)
+    return unreferenced_findings(scope, result, rewrites, uses_of_each(scope, result, rewrites))
 
 
 def test_every_mention_is_listed_with_lines_that_cover_it(tmp_path: Path) -> None:
@@ -151,7 +159,7 @@ def test_source_that_no_code_opens_is_a_finding(tmp_path: Path) -> None:
     scope = ScanScope(tmp_path, ["."], databases, "main.db", exempt=exempt)
     rewrites, _, _ = plan_rewrites_in_part(tmp_path, [reference], [])
 
-    findings = unreferenced_findings(scope, remaining_mentions(scope, rewrites), rewrites)
+    findings = unopened(scope, rewrites)
 
     assert [(finding.id, finding.subject) for finding in findings] == [("source-unreferenced", "logs/task_queue.db")]
 
@@ -163,7 +171,7 @@ def test_source_of_one_name_with_another_is_a_finding(tmp_path: Path) -> None:
     reference = Reference(file="store.py", find='"b/data/log.db"', replace='"main.db"')
     rewrites, _, _ = plan_rewrites_in_part(tmp_path, [reference], [])
 
-    findings = unreferenced_findings(scope, remaining_mentions(scope, rewrites), rewrites)
+    findings = unopened(scope, rewrites)
 
     assert [finding.subject for finding in findings] == ["c/data/log.db"]
 
@@ -183,7 +191,7 @@ def test_source_with_a_computed_name_is_no_finding(tmp_path: Path, code: str, un
     write(tmp_path, "a.py", code)
     scope = ScanScope(tmp_path, ["."], DATABASES, "main.db")
 
-    findings = unreferenced_findings(scope, remaining_mentions(scope, []), [])
+    findings = unopened(scope)
 
     assert [finding.subject for finding in findings] == unreferenced
 

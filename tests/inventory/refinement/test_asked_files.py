@@ -22,6 +22,7 @@ else:
 SALES = "CREATE TABLE sales(id INTEGER PRIMARY KEY, total REAL); INSERT INTO sales VALUES (1, {0}.5), (2, {0}.5)"
 MAIN = "".join(f"CREATE TABLE {name}(a); INSERT INTO {name} VALUES (1), (2);" for name in ("plan", "job", "region"))
 BY_NAME = 'import sqlite3\n\n\ndef total():\n    con = sqlite3.connect("stores/{}.db")\n'
+TOTAL = "sqlite3 pos.db 'SELECT sum(total) FROM sales'\n"
 LOOP = (
     'import sqlite3\nfrom pathlib import Path\n\nfor file in Path("stores").glob("*.db"):\n    sqlite3.connect(file)\n'
 )
@@ -29,11 +30,15 @@ LOOP = (
 
 def refined_of(root: Path, code: dict[str, str], *, main: str = "") -> RefinedProposal:
     """Take the inventory of two stores and some code, and return the plan that is proposed."""
-    (root / "stores").mkdir()
-    for number, name in enumerate(("berlin", "hamburg"), 1):
-        execute(root / f"stores/{name}.db", SALES.format(number))
-    if main:
-        execute(root / "main.db", main)
+    stores = {f"stores/{name}.db": SALES.format(number) for number, name in enumerate(("berlin", "hamburg"), 1)}
+    return proposed_for(root, stores | ({"main.db": main} if main else {}), code)
+
+
+def proposed_for(root: Path, databases: dict[str, str], code: dict[str, str]) -> RefinedProposal:
+    """Take the inventory of databases and code, and return the plan that is proposed."""
+    for file, sql in databases.items():
+        (root / file).parent.mkdir(exist_ok=True)
+        execute(root / file, sql)
     for file, text in code.items():
         write(root, file, text)
     session = InventorySession(root, root / "plan.toml", lambda _words: None)
@@ -60,6 +65,20 @@ def test_files_of_two_programs_are_one_decision(tmp_path: Path) -> None:
 
     assert (asked(refined), refined.proposal.decisions, refined.objections) == (["files-told-apart"], 1, ())
     assert [each.subject for each in result.findings if each.id == "files-told-apart"] == ["stores/berlin.db:sales"]
+
+
+def test_programs_beside_files_of_one_name_are_asked(tmp_path: Path) -> None:
+    """The reference that leads one to the target changes nothing about it."""
+    shops = {f"{name}/pos.db": SALES.format(number) for number, name in enumerate(("north", "south"), 1)}
+    refined = proposed_for(tmp_path, shops, dict.fromkeys(("north/total.sh", "south/total.sh"), TOTAL))
+    other = "south" if refined.proposal.target == "north/pos.db" else "north"
+    new = f"sqlite3 ../{refined.proposal.target}"
+    lines = f'\n[[reference]]\nfile = "{other}/total.sh"\nfind = "sqlite3 pos.db"\nreplace = "{new}"\n'
+
+    ids = ids_of(tmp_path, (tmp_path / "plan.toml").read_text("utf-8") + lines)
+
+    assert (asked(refined), refined.proposal.decisions) == (["name-shared", "files-told-apart"], 2)
+    assert ("files-told-apart" in ids, "source-unreferenced" in ids) == (True, False)
 
 
 @pytest.mark.parametrize("code", [{}, {"all.py": LOOP}, {"berlin.py": CODE["berlin.py"], "all.py": LOOP}])

@@ -74,7 +74,9 @@ def remaining_observations(scope: ScanScope, result: ScanResult, references: Seq
     return [Observation(SCANNED, "no mention remains", observed, holds=True, examined=result.files_read)]
 
 
-def unreferenced_findings(scope: ScanScope, result: ScanResult, rewrites: Sequence[Rewrite]) -> list[Finding]:
+def unreferenced_findings(
+    scope: ScanScope, result: ScanResult, rewrites: Sequence[Rewrite], uses: Mapping[str, Sequence[Mention]]
+) -> list[Finding]:
     """Return a finding for each old database that no scanned code is seen to open.
 
     An open pattern that can be its name has a finding of its own.
@@ -83,9 +85,9 @@ def unreferenced_findings(scope: ScanScope, result: ScanResult, rewrites: Sequen
         scope: What was scanned.
         result: The mentions that remain after the planned rewrites.
         rewrites: The planned rewrites, whose files name a database as long as they are not made.
+        uses: Each old database to the places that name it.
     """
     before = _mentions_before(scope, rewrites)
-    uses = _uses(scope, result, rewrites, before)
     open_patterns = {mention.pattern for mention in (*result.mentions, *before) if mention.kind == "open pattern"}
     text = "no scanned code is seen to open it. Find out how the application reaches it."
     return [
@@ -103,7 +105,10 @@ def uses_of_each(scope: ScanScope, result: ScanResult, rewrites: Sequence[Rewrit
         result: The mentions that remain after the planned rewrites.
         rewrites: The planned rewrites.
     """
-    return _uses(scope, result, rewrites, _mentions_before(scope, rewrites))
+    rewritten = {rewrite.file for rewrite in rewrites}
+    others = (mention for mention in result.mentions if mention.file not in rewritten)
+    mentions = [*others, *_mentions_before(scope, rewrites)]
+    return mentions_of_each(scope, [mention for mention in mentions if mention.kind in (*KINDS_IN_USE, "exempt")])
 
 
 def uses_of_target(scope: ScanScope, uses: Mapping[str, Sequence[Mention]]) -> dict[str, tuple[Mention, ...]]:
@@ -121,15 +126,6 @@ def uses_of_target(scope: ScanScope, uses: Mapping[str, Sequence[Mention]]) -> d
     of_target = find_mentions(replace(scope, databases=[scope.target], target="")).mentions
     in_use = (mention for mention in of_target if mention.kind in KINDS_IN_USE)
     return {scope.target: tuple(each for each in in_use if (each.file, each.line) not in others)}
-
-
-def _uses(
-    scope: ScanScope, result: ScanResult, rewrites: Sequence[Rewrite], before: Sequence[Mention]
-) -> dict[str, tuple[Mention, ...]]:
-    rewritten = {rewrite.file for rewrite in rewrites}
-    others = (mention for mention in result.mentions if mention.file not in rewritten)
-    mentions = [*others, *before]
-    return mentions_of_each(scope, [mention for mention in mentions if mention.kind in (*KINDS_IN_USE, "exempt")])
 
 
 def _mentions_before(scope: ScanScope, rewrites: Sequence[Rewrite]) -> list[Mention]:

@@ -30,7 +30,11 @@ from sqlite_consolidate.engine.code.remaining import (
 )
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
 from sqlite_consolidate.engine.code.scanning.scan import attention_findings
-from sqlite_consolidate.engine.code.suggestions.shared_names import find_shared_names, shared_name_findings
+from sqlite_consolidate.engine.code.suggestions.shared_names import (
+    find_shared_names,
+    shared_name_findings,
+    with_shared_names,
+)
 from sqlite_consolidate.engine.code.tables.joined_keys import read_code_joins
 from sqlite_consolidate.engine.code.tables.renamed_tables import old_table_findings
 from sqlite_consolidate.engine.run.results import Preflight, RunResults
@@ -134,14 +138,14 @@ def _code_findings(
         mentions: The old names that remain in code.
     """
     yield from attention_findings(mentions)
-    yield from unreferenced_findings(scope, mentions, planned)
+    uses = with_shared_names(uses_of_each(scope, mentions, planned), find_shared_names(scope))
+    yield from unreferenced_findings(scope, mentions, planned, uses)
     yield from shared_name_findings(run.root, run.plan.target, find_shared_names(scope, planned))
     if any(mapping.shifted for mapping in inspected.mappings):
         yield from _column_findings(inspected, read_code_joins(scope))
     renamed, merged = _renamed(inspected), find_merged_tables(inspected)
     if not merged and not any(renamed.values()):
         return
-    uses = uses_of_each(scope, mentions, planned)
     if any(renamed.values()) or any(run.plan.target in table.files for table in merged):
         uses |= uses_of_target(scope, uses)
     yield from old_table_findings(scope, uses, planned, renamed)

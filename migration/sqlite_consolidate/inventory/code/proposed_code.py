@@ -11,6 +11,7 @@ from sqlite_consolidate.inventory.code.smoke_tests import name_apart, propose_sm
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.inventory.code.smoke_tests import ProposedSmoke
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def add_code(proposal: Proposal, inventory: Inventory, entries: Sequence[Entry], left: Collection[str]) -> Proposal:
     """Return the proposal with references for the code that uses the sources, and tests.
 
-    Code that uses only the target is tested as well, because tables of the target get further rows.
+    Code that uses only the target is tested and scanned as well, because tables of the target get further rows.
 
     Args:
         proposal: It has the target and the sources.
@@ -30,33 +31,34 @@ def add_code(proposal: Proposal, inventory: Inventory, entries: Sequence[Entry],
         left: Folded names of tables and views that stay behind.
     """
     mentions = [mention for entry in entries for mention in entry.mentions]
+    of_target = [mention for each in inventory.entries if each.file == proposal.target for mention in each.mentions]
     smoke = propose_smoke_tests(inventory.root, mentions, proposal.target, left)
+    tested = {test.file for test in smoke}
+    further = [mention for mention in of_target if mention.file not in tested]
     tried = {test.file for test in smoke if not test.decide}
     code = dict.fromkeys(mention.file for mention in mentions if mention.kind == "code")
     return replace(
         proposal,
         references=_references(inventory, [entry.file for entry in entries], proposal.target, mentions),
-        smoke=name_apart((*smoke, *_tests_of_target(proposal.target, inventory, {test.file for test in smoke}, left))),
+        smoke=name_apart((*smoke, *_tests_of_target(further, inventory.root, proposal.target, left))),
         untried=tuple(file for file in code if file not in tried),
         test_command=propose_test_command(inventory.root),
-        scan=_trees([mention.file for mention in mentions]),
+        scan=_trees([mention.file for mention in (*mentions, *of_target)]),
     )
 
 
 def _tests_of_target(
-    target: str, inventory: Inventory, tested: Collection[str], left: Collection[str]
+    mentions: Sequence[Mention], root: Path, target: str, left: Collection[str]
 ) -> Iterator[ProposedSmoke]:
     """Yield each smoke test that can be run for a further module that names the target.
 
     Args:
+        mentions: Places of the target in modules that have neither a test nor a question about one.
+        root: The workspace.
         target: File of the target.
-        inventory: The databases and the code of the workspace.
-        tested: Modules that have a test, or a question about one.
         left: Folded names of tables and views that stay behind.
     """
-    entries = (entry for entry in inventory.entries if entry.file == target)
-    mentions = [mention for entry in entries for mention in entry.mentions if mention.file not in tested]
-    for test in propose_smoke_tests(inventory.root, mentions, target, left):
+    for test in propose_smoke_tests(root, mentions, target, left):
         if not test.decide:
             yield test
 

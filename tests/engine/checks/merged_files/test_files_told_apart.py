@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -173,18 +174,31 @@ def test_bookkeeping_is_no_finding(bench: Bench) -> None:
     assert subjects(bench, *sources) == []
 
 
-def test_computed_and_ambiguous_names_open_no_file(bench: Bench) -> None:
+def test_computed_name_opens_no_file(bench: Bench) -> None:
     """A loop over the files reads the rows of all before the run as well."""
     sell(bench, "a.db")
     sell(bench, "b.db")
     inspected = bench.survey(source("a.db", RENEWED), source("b.db", RENEWED))
-    merged = find_merged_tables(inspected)
     computed = Mention("all.py", 1, "", "b.db", "code", pattern="*.db")
-    either = Mention("one.py", 1, "", "data.db", "code")
 
-    assert list(files_told_apart(inspected, merged, {"a.db": (named("a.db"),), "b.db": (computed,)})) == []
-    assert list(files_told_apart(inspected, merged, {"a.db": (either,), "b.db": (either,)})) == []
-    assert list(files_told_apart(inspected, merged, {"a.db": (named("a.db"), either), "b.db": (either,)})) == []
+    uses = {"a.db": (named("a.db"),), "b.db": (computed,)}
+
+    assert list(files_told_apart(inspected, find_merged_tables(inspected), uses)) == []
+
+
+def test_name_of_several_files_opens_each(bench: Bench) -> None:
+    """A place that means one file only is quoted first, or one in the folder of the file."""
+    sell(bench, "a.db")
+    sell(bench, "b.db")
+    inspected = bench.survey(source("a.db", RENEWED), source("b.db", RENEWED))
+    merged = find_merged_tables(inspected)
+    either = Mention("one.py", 1, "", "data.db", "code")
+    known = {"a.db": (either, named("a.db", "first.py")), "b.db": (either,)}
+
+    for uses, places in (({"a.db": (either,), "b.db": (either,)}, ["one.py"]), (known, ["first.py", "one.py"])):
+        [finding] = files_told_apart(inspected, merged, uses)
+        assert (finding.subject, finding.count) == ("a.db:sales", 2)
+        assert re.findall(r"[\w.]+(?=:1)", finding.text) == places
 
 
 def test_rows_that_are_left_behind_tell_nothing(bench: Bench) -> None:

@@ -56,37 +56,58 @@ def files_told_apart(
             yield Finding.of("files-told-apart", subject, text, count=len(files))
 
 
-def _named_places(uses: Mapping[str, Sequence[Mention]]) -> dict[str, Mention]:
+def _named_places(uses: Mapping[str, Sequence[Mention]]) -> dict[str, tuple[Mention, bool]]:
     """Return each file to the first place that opens it by its name.
 
-    A name that several files can have opens none of them, and neither does a place that only copies the file.
+    The second value is whether the place can open another file as well. A name that several files can have opens one of
+    them, most likely that in the folder of the code. A place that only copies a file opens none.
     """
     files = Counter(mention for mentions in uses.values() for mention in set(mentions))
     places = {
         file: [
-            mention
+            (mention, files[mention] > 1)
             for mention in mentions
-            if mention.kind in KINDS_IN_USE and mention.use == "any" and not mention.pattern and files[mention] == 1
+            if mention.kind in KINDS_IN_USE and mention.use == "any" and not mention.pattern
         ]
         for file, mentions in uses.items()
     }
-    return {file: mentions[0] for file, mentions in places.items() if mentions}
+    return {
+        file: min(known, key=lambda place: (place[1], not _is_above(place[0], file)))
+        for file, known in places.items()
+        if known
+    }
 
 
-def _fact(files: Sequence[str], opened: Mapping[str, Mention], into: str, target: str) -> str:
+def _is_above(place: Mention, file: str) -> bool:
+    """Return whether a database is below the folder of a place.
+
+    The workspace itself is no such folder.
+    """
+    folder = PurePosixPath(place.file).parent
+    return bool(folder.parts) and PurePosixPath(file).is_relative_to(folder)
+
+
+def _fact(files: Sequence[str], opened: Mapping[str, tuple[Mention, bool]], into: str, target: str) -> str:
     """Return which code opens which files, and what it reads after a run.
 
     Args:
         files: At least two files.
-        opened: Each of them to the place that opens it.
+        opened: Each of them to the place that opens it, and whether it can open another one.
         into: The table in which their rows meet.
         target: The target.
     """
-    first, second = (f"{opened[file].file}:{opened[file].line} opens {file}" for file in files[:2])
+    by_place: dict[tuple[Mention, bool], list[str]] = {}
+    for file in files[:2]:
+        by_place.setdefault(opened[file], []).append(file)
+    code = [
+        f"{place.file}:{place.line} {'can open' if is_open else 'opens'} {' or '.join(alike)}"
+        for (place, is_open), alike in by_place.items()
+    ]
     others = len(files) - 2
     further = f" (code opens {counted(others, 'further file')} of this table by name)" if others else ""
-    reads = f"After the migration, each reads the rows of all these files in {into} of {target}."
-    return f"{first}, and {second}{further}. {reads} No column tells them apart."
+    reader = "each" if len(code) > 1 else "it"
+    reads = f"After the migration, {reader} reads the rows of all these files in {into} of {target}."
+    return f"{', and '.join(code)}{further}. {reads} No column tells them apart."
 
 
 def _advice(databases: InspectedDatabases, table: MergedTable) -> str:

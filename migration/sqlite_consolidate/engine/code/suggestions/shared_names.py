@@ -78,6 +78,21 @@ def find_shared_names(scope: ScanScope, rewrites: Sequence[Rewrite] = ()) -> lis
     return [each._replace(mention=mention) for each, mention in zip(shared, originals, strict=True)]
 
 
+def with_shared_names(
+    uses: Mapping[str, Sequence[Mention]], shared: Sequence[SharedName]
+) -> dict[str, tuple[Mention, ...]]:
+    """Return the places that name each old database, with those that can mean it.
+
+    Args:
+        uses: Each old database to the places that name it.
+        shared: The places that have the file name of the target.
+    """
+    return {
+        file: (*mentions, *(each.mention for each in shared if posixpath.normpath(file) in each.files))
+        for file, mentions in uses.items()
+    }
+
+
 def _places(scope: ScanScope, planned: Mapping[str, bytes]) -> dict[tuple[str, int], Mention]:
     mentions = find_mentions(scope, planned).mentions
     return {(each.file, each.line): each for each in mentions if each.kind in KINDS_IN_USE and not each.pattern}
