@@ -185,6 +185,50 @@ def test_join_of_a_builder_names_columns(tmp_path: Path, file: str, text: str, e
     assert related(tmp_path, file, text) == expected
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("q.join(User, BlogPost.written == User.id)", [WRITTEN]),
+        ("q.outerjoin(BlogPost, User.id == BlogPost.written)", [WRITTEN]),
+        ('posts = relationship("BlogPost", primaryjoin="User.id == foreign(BlogPost.written)")', [WRITTEN]),
+        ("posts = relationship(BlogPost, primaryjoin=User.id == remote(BlogPost.written))", [WRITTEN]),
+        ("q.join(Text, Text.about == User.id)", [("tbl_notes", "about", USERS)]),
+        ("q.join(User, BlogPost.written > User.id)", []),
+        ("q.join(User, BlogPost.written == User.name)", []),
+        ("User = aliased(Other); q.join(User, BlogPost.written == User.id)", []),
+        ("q.join(Person, BlogPost.written == Person.id)", []),
+        ("print(BlogPost.written == User.id)", []),
+    ],
+)
+def test_join_of_sqlalchemy_compares_two_models(tmp_path: Path, code: str, expected: list[Related]) -> None:
+    """A model is named like its table, or names it."""
+    text = f"import sqlalchemy\nclass Text(Base):\n    __tablename__ = 'tbl_notes'\n{code}\n"
+
+    assert related(tmp_path, "a.py", text) == expected
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "expected"),
+    [
+        ("A.kt", "{E} val user: User, {R} val posts: List<BlogPost>", [WRITTEN]),
+        ("A.kt", "{E} val post: BlogPost, {S} val user: User?", [WRITTEN]),
+        ("A.java", "{E} public User user; {R} public List<BlogPost> posts;", [WRITTEN]),
+        ("A.kt", "{E} val user: User, {R} val posts: List<Other>", []),
+        ("A.kt", "{E} val user: User, {E} val tag: Tag, {R} val posts: List<BlogPost>", []),
+        ("A.kt", "val user: User, {R} val posts: List<BlogPost>", []),
+        ("A.kt", "{E} val user: User, {T} val posts: List<BlogPost>", []),
+    ],
+)
+def test_relation_of_room_names_both_columns(tmp_path: Path, file: str, text: str, expected: list[Related]) -> None:
+    """The types of both fields are the entities."""
+    relation = '@Relation(parentColumn = "id", entityColumn = "written"{})'
+    back = '@Relation(parentColumn = "written", entityColumn = "id")'
+    over = relation.format(", associateBy = Junction")
+    fields = text.format(E="@Embedded", R=relation.format(""), S=back, T=over)
+
+    assert related(tmp_path, file, f"data class Any({fields})\nclass Other") == expected
+
+
 def test_place_of_a_relation_is_its_line(tmp_path: Path) -> None:
     """SQL that compares the same columns elsewhere has no condition for it."""
     write(tmp_path, "b.sql", "SELECT 1 FROM blog_posts p JOIN users u ON u.id = p.written WHERE p.kind = 2")

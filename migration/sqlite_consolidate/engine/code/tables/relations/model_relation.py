@@ -8,7 +8,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.text import name_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
 
@@ -54,3 +54,12 @@ class ModelRelation(NamedTuple):
     parent: ModelName
     key: str
     line: int
+
+
+def both_ways(left: tuple[ModelName, str], right: tuple[ModelName, str], line: int) -> Iterator[ModelRelation]:
+    """Yield an equality of two columns as a relation in both directions.
+
+    The database tells which column is a key.
+    """
+    yield ModelRelation(*left, *right, line)
+    yield ModelRelation(*right, *left, line)

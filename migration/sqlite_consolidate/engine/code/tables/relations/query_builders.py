@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.source_files import find_line
-from sqlite_consolidate.engine.code.tables.relations.model_relation import ModelName, ModelRelation
+from sqlite_consolidate.engine.code.tables.relations.model_relation import ModelName, ModelRelation, both_ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,5 +42,4 @@ def builder_relations(text: str) -> Iterator[ModelRelation]:
         if all(len(names) == 1 for names in tables):
             left, right = (ModelName(names[0]) for names in tables)
             line = find_line(text, join.start())
-            yield ModelRelation(left, join[2], right, join[4], line)
-            yield ModelRelation(right, join[4], left, join[2], line)
+            yield from both_ways((left, join[2]), (right, join[4]), line)

@@ -9,6 +9,8 @@ from sqlite_consolidate.engine.code.tables.relations.django import django_relati
 from sqlite_consolidate.engine.code.tables.relations.prisma import prisma_relations
 from sqlite_consolidate.engine.code.tables.relations.query_builders import builder_relations
 from sqlite_consolidate.engine.code.tables.relations.rails import rails_relations
+from sqlite_consolidate.engine.code.tables.relations.room import room_relations
+from sqlite_consolidate.engine.code.tables.relations.sqlalchemy import sqlalchemy_relations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.tables.relations.model_relation import ModelRelation
 
 _WITH_BUILDERS = frozenset({".cjs", ".cts", ".js", ".jsx", ".mjs", ".mts", ".php", ".ts", ".tsx"})
+
+_WITH_ROOM = frozenset({".java", ".kt"})
 
 
 def relations_in(file: str, text: str) -> Iterator[ModelRelation]:
@@ -32,5 +36,8 @@ def relations_in(file: str, text: str) -> Iterator[ModelRelation]:
         yield from prisma_relations(text)
     elif suffix == ".py":
         yield from django_relations(file, text)
+        yield from sqlalchemy_relations(text)
+    elif suffix in _WITH_ROOM:
+        yield from room_relations(text)
     elif suffix in _WITH_BUILDERS:
         yield from builder_relations(text)
