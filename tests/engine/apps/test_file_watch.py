@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import ChainMap
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,8 @@ def root(tmp_path: Path) -> Path:
 
 def watch(root: Path, *relied_on: str) -> FileWatch:
     """Watch a workspace whose backups are watched only where the run relies on them."""
-    return FileWatch(root, skip=["backups"], relied_on={name: digest_file(root / name) for name in relied_on})
+    digests = ChainMap({name: digest_file(root / name) for name in relied_on})
+    return FileWatch(root, skip=["backups"], relied_on=digests)
 
 
 def test_each_kind_of_change_is_noticed_once(root: Path) -> None:

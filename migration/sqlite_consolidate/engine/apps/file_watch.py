@@ -6,6 +6,8 @@ import os
 import stat
 from collections import ChainMap
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +18,7 @@ from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, MutableMapping
+    from collections.abc import Collection, Container, Iterator
     from pathlib import Path
 
 Identity = tuple[int, int]
@@ -49,7 +51,7 @@ class FileWatch:
         root: Path,
         *,
         skip: Collection[str] = (),
-        relied_on: MutableMapping[str, str] | None = None,
+        relied_on: ChainMap[str, str] | None = None,
         never_open: frozenset[Identity] = frozenset(),
     ) -> None:
         """Record the present state.
@@ -62,16 +64,16 @@ class FileWatch:
             never_open: Device and inode of databases to which this process has connections.
         """
         self._root, self._skip, self._never_open = root, frozenset(skip), never_open
-        self._relied_on = ChainMap({}, relied_on or {})  # no copy, because there may be very many files
+        self._relied_on = (relied_on or ChainMap()).new_child()  # no copy, because there may be very many files
         self._states = self._first = self._read_states()
 
     def changes(self) -> list[FileChange]:
         """Return the changes since the last call, or since the watch began, by name."""
         before = self._states
         self._states = self._read_states_after(before)
-        names = sorted(before.keys() | self._states.keys() | self._relied_on.keys())
-        changes = [self._change(name, before.get(name), self._states.get(name)) for name in names]
-        happened = [change for change in changes if change is not None]
+        names = chain(before, self._states.keys() - before.keys())
+        changes = (self._change(name, before.get(name), self._states.get(name)) for name in names)
+        happened = sorted(filter(None, changes), key=attrgetter("file"))
         for change in happened:  # each change is that of one application
             if change.is_relied_on and change.kind == "changed":
                 self._relied_on[change.file] = digest_file(self._root / change.file)
@@ -89,13 +91,13 @@ class FileWatch:
         self._relied_on[name] = digest_file(path)
         self._states = {**self._states, name: _state(path.lstat())}
 
-    def has_changed(self, ignored: Collection[str] = ()) -> bool:
+    def has_changed(self, ignored: Container[str] = ()) -> bool:
         """Return whether any other file has changed since the last call of ``changes``.
 
         The call does not begin a new period.
         """
         now = self._read_states()
-        names = (now.keys() | self._states.keys()) - set(ignored)
+        names = (name for name in chain(now, self._states.keys() - now.keys()) if name not in ignored)
         return any(self._change(name, self._states.get(name), now.get(name)) for name in names)
 
     def is_as_at_first(self, name: str, digest: str) -> bool:
@@ -142,7 +144,7 @@ class FileWatch:
 
     def _read_states(self) -> dict[str, bytes]:
         states = {name: _state(entry.stat(follow_symlinks=False)) for name, entry in self._entries()}
-        for name in self._relied_on:
+        for name in chain.from_iterable(self._relied_on.maps):  # the chain would make a copy
             try:
                 states[name] = _state((self._root / name).lstat())
             except OSError:

@@ -33,7 +33,7 @@ from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted, list_names, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.copied_files import CopiedFiles, Reason
@@ -251,7 +251,7 @@ class Applications:
     def _is_log(self, file: str) -> bool:
         return any(fnmatchcase(file, pattern) for pattern in self._plan.logs.files)
 
-    def _watch(self, root: Path, relied_on: MutableMapping[str, str] | None = None) -> FileWatch:
+    def _watch(self, root: Path, relied_on: ChainMap[str, str] | None = None) -> FileWatch:
         reports = [each.relative_to(root).as_posix() for each in (self._reports,) if each and each.is_relative_to(root)]
         skip = (os.path.normpath(self._plan.backups), *reports, *self._databases, *self._source_files)
         return FileWatch(root, skip=skip, relied_on=relied_on, never_open=self._held)
