@@ -59,6 +59,10 @@ class Shape:
         """
         return (self.claim(row, 0) if self.keys else None) or digest_values(row)
 
+    def has_any_key(self, row: Row) -> bool:
+        """Return whether a row has a value of a key, so that no other row can be equal to it."""
+        return any(self.claim(row, number) for number in range(len(self.keys)))
+
     def claim(self, row: Row, number: int) -> bytes | None:
         """Return the digest of one key of a row, or None if the key has a NULL.
 
@@ -97,6 +101,7 @@ class Rows:
         policy: ``on_conflict`` of the table mapping that copies them. It decides about keys that earlier rows have.
         newer: Place and collation of the value that ``prefer-newer`` compares, or None.
         dropped: Digests of the values of rows that are not expected.
+        merged: Whether equal rows with a value of a key are expected once, because a policy keeps one of them.
     """
 
     con: sqlite3.Connection
@@ -104,6 +109,7 @@ class Rows:
     policy: str = "refuse"
     newer: tuple[int, str] | None = None
     dropped: frozenset[bytes] = frozenset()
+    merged: bool = False
 
     def __iter__(self) -> Iterator[Row]:
         before = self.con.text_factory
@@ -153,6 +159,8 @@ class ExpectedPart:
                 if self.parts > 1 and not self.has(identity):
                     continue
                 if rows.dropped and digest_values(row) in rows.dropped:
+                    continue
+                if rows.merged and identity in self.contents and self.shape.has_any_key(row):
                     continue
                 if has_policy:
                     self._add_by_policy(row, identity, rows)

@@ -169,7 +169,8 @@ def _parts(shape: Shape, expected: Sequence[Rows], kept: int) -> Iterator[Expect
 def without_dropped_rows(shape: Shape, expected: Sequence[Rows], *, kept: int = MAX_KEPT_ROWS) -> list[Rows]:
     """Return each place without the rows that a policy drops for others.
 
-    Such a row has the same value of a key as a row that is expected in its place. An equal row is not dropped.
+    Such a row has the same value of a key as a row that is expected in its place. An equal row is not dropped. Equal
+    rows of one place that have a value of a key are one row.
 
     Args:
         shape: What the rows consist of.
@@ -186,7 +187,10 @@ def without_dropped_rows(shape: Shape, expected: Sequence[Rows], *, kept: int = 
                     continue  # rows that no policy decides about are all expected
                 if part.contents.get(identity) != (content := digest_values(read[: len(shape.columns)])):
                     of_place.add(content)
-    return [replace(rows, dropped=frozenset(of_place)) for rows, of_place in zip(expected, dropped, strict=True)]
+    return [
+        replace(rows, dropped=frozenset(of_place), merged=rows.policy != "refuse")
+        for rows, of_place in zip(expected, dropped, strict=True)
+    ]
 
 
 def compare_each(

@@ -92,26 +92,57 @@ def test_rows_that_all_lose_their_keys_are_not_missed(tmp_path: Path, policy: st
     assert {result.subject for result in results if not result.holds} == ({f"{side} -> m"} if lost else set())
 
 
-@pytest.mark.parametrize(("rowid", "holds"), [(1, True), (7, False)], ids=["at-that-of-the-source", "at-another"])
-def test_row_kept_for_equal_one_keeps_rowid(tmp_path: Path, rowid: int, holds: bool) -> None:
-    """Keep one of two equal rows. Rowids count, because a row without a key has nothing else."""
+CREATE = "CREATE TABLE m(u UNIQUE, b UNIQUE);"
+
+
+def judged_by_rowid(tmp_path: Path, declarations: dict[str, str], rows: dict[str, str]) -> dict[str, bool]:
+    """Compare the rows of a target and their rowids with two sources."""
     kept, workspace, scratch = tmp_path / "kept", tmp_path / "workspace", tmp_path / "scratch"
-    files = {kept / "a.db": "(1, 'x'), (2, NULL)", kept / "b.db": "(4, 'x')"}
-    files[workspace / "target.db"] = f"({rowid}, 'x'), (2, NULL)"
-    for path, rows in files.items():
+    for name, values in rows.items():
+        path = (workspace if name == "target" else kept) / f"{name}.db"
         path.parent.mkdir(exist_ok=True)
         with closing(sqlite3.connect(path)) as con:
-            con.executescript(f"CREATE TABLE m(u UNIQUE); INSERT INTO m(rowid, u) VALUES {rows}")
+            con.executescript(f"{declarations.get(name, CREATE)} INSERT INTO m(rowid, u, b) VALUES {values}")
     table = {"name": "m", "on_conflict": "prefer-target"}
     sources = [{"name": name, "file": f"{name}.db", "table": [table]} for name in "ab"]
     plan = Plan.model_validate({"format": 1, "name": "hand", "target": "target.db", "source": sources})
     scratch.mkdir()
-
     with ExitStack() as stack:
         target = originals.copy_originals(plan, kept, workspace, scratch)
         results = rows_exact(originals.compare_with_originals(plan, scratch, target, stack))
+    return {result.subject: result.holds for result in results if result.subject in {"a.db:m -> m", "b.db:m -> m"}}
 
-    subjects = {"a.db:m -> m", "b.db:m -> m"}
-    assert {result.subject: result.holds for result in results if result.subject in subjects} == dict.fromkeys(
-        subjects, holds
+
+@pytest.mark.parametrize(("rowid", "holds"), [(1, True), (7, False)], ids=["at-that-of-the-source", "at-another"])
+def test_row_kept_for_equal_one_keeps_rowid(tmp_path: Path, rowid: int, holds: bool) -> None:
+    """Keep one of two equal rows. Rowids count, because a row without a key has nothing else."""
+    rows = {"a": "(1, 'x', NULL), (2, NULL, NULL)", "b": "(4, 'x', NULL)"}
+
+    results = judged_by_rowid(tmp_path, {}, {**rows, "target": f"({rowid}, 'x', NULL), (2, NULL, NULL)"})
+
+    assert results == {"a.db:m -> m": holds, "b.db:m -> m": holds}
+
+
+@pytest.mark.parametrize("row", ["'x', NULL", "NULL, 'x'"], ids=["first-key", "further-key"])
+@pytest.mark.parametrize("rowid", [1, 4], ids=["of-the-other", "of-one"])
+def test_equal_rows_of_one_source_are_kept_once(tmp_path: Path, row: str, rowid: int) -> None:
+    """A policy drops all others, because only the target has a key."""
+    rows = {"a": f"(1, {row}), (2, NULL, NULL)", "b": f"(4, {row}), (5, {row}), (6, NULL, 'y')"}
+    if rowid == 4:
+        rows["a"] = "(2, NULL, NULL)"
+    present = f"({rowid}, {row}), (2, NULL, NULL), (6, NULL, 'y')"
+
+    results = judged_by_rowid(tmp_path, {"b": "CREATE TABLE m(u, b);"}, {**rows, "target": present})
+
+    assert results == {"a.db:m -> m": True, "b.db:m -> m": True}
+
+
+def test_lost_row_without_a_key_is_missed(tmp_path: Path) -> None:
+    """No policy decides about rows whose key is NULL."""
+    rows = {"a": "(1, 'x', NULL)", "b": "(4, NULL, NULL), (5, NULL, NULL)"}
+
+    results = judged_by_rowid(
+        tmp_path, {"b": "CREATE TABLE m(u, b);"}, {**rows, "target": "(1, 'x', NULL), (4, NULL, NULL)"}
     )
+
+    assert results == {"a.db:m -> m": True, "b.db:m -> m": False}

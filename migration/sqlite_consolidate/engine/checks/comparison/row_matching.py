@@ -139,7 +139,7 @@ def match_rows(
     for number, comparison in comparisons:
         shared -= comparison.keyless_missing
         original, mapping = originals[number]
-        in_place = unmoved.get(number, comparison.exact)
+        in_place = min(unmoved.get(number, comparison.exact), comparison.exact)
         keeps_rowids = mapping.rowid_counts and bool(_rowid(table, "t")) and in_place == comparison.exact
         if keeps_rowids and comparison.missing and len(originals) == 1:
             row_match = _match_by_rowid(original, mapping, target, table, comparison)
@@ -280,19 +280,15 @@ def _count_unmoved(
 def _count_kept_elsewhere(shape: Shape, expected: Sequence[Rows], observed: Rows) -> list[int]:
     """Count the rows of each original of which a policy kept an equal row of another original.
 
-    Such a row has a value of a key. A row that is under its own rowid is not counted. Each row has its rowid first.
-    A digest of each row of the target is kept.
+    Such a row has a value of a key, and equal ones of one original are counted once. A row that is under its own rowid
+    is not counted. Each row has its rowid first. A digest of each row of the target is kept.
     """
     rows_there = {digest_values(row) for row in observed}
-    kept_rows = {digest_values(row[1:]) for rows in expected for row in rows if digest_values(row) in rows_there}
+    kept_rows = [{digest_values(row[1:]) for row in rows if digest_values(row) in rows_there} for rows in expected]
+    kept_anywhere = set[bytes]().union(*kept_rows)
     return [
-        sum(
-            digest_values(row) not in rows_there
-            and digest_values(row[1:]) in kept_rows
-            and any(shape.claim(row[1:], number) for number in range(len(shape.keys)))
-            for row in rows
-        )
-        for rows in expected
+        len({digest_values(row[1:]) for row in rows if shape.has_any_key(row[1:])} & kept_anywhere - kept)
+        for rows, kept in zip(expected, kept_rows, strict=True)
     ]
 
 
