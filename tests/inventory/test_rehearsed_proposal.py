@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate import load_plan, rehearse
 from sqlite_consolidate.inventory.inventory import take_inventory
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.propose import propose_plan
@@ -91,3 +92,21 @@ def test_proposal_is_announced_before_it_is_made(tmp_path: Path) -> None:
     session.write_plan()
 
     assert steps[inspected] == "proposing a plan"
+
+
+def test_statement_that_needs_another_file_is_in_no_test(tmp_path: Path) -> None:
+    """The test executes a statement that the target alone can run, or only imports the module."""
+    execute(tmp_path / "core.db", "CREATE TABLE people(id INTEGER PRIMARY KEY); INSERT INTO people VALUES (1)")
+    execute(tmp_path / "votes.db", "CREATE TABLE votes(person INTEGER); INSERT INTO votes VALUES (1)")
+    joined = "def top(c):\n    c.execute('ATTACH ? AS core', (X,))\n    c.execute('SELECT 1 FROM votes, core.people')\n"
+    (tmp_path / "top.py").write_text(f"FILE = 'votes.db'\n{joined}")
+    (tmp_path / "both.py").write_text(f"FILE = 'votes.db'\n{joined}    c.execute('SELECT 2 FROM votes')\n")
+    session = InventorySession(tmp_path, tmp_path / "plan.toml", lambda _words: None)
+    session.inspect_workspace()
+    session.write_plan()
+    assert session.refined is not None
+
+    tests = {test.file: test.statements for test in session.refined.proposal.smoke}
+
+    assert tests == {"both.py": ("SELECT 2 FROM votes",), "top.py": ()}
+    assert rehearse(load_plan(tmp_path / "plan.toml"), tmp_path).accepted

@@ -49,9 +49,11 @@ class ProposedSmoke:
     """Hold one ``[[smoke]]`` that imports a module, and reads rows if it can.
 
     Attributes:
-        python: Source text of the test. If it is empty, the test imports the module.
-        file: The module as a file, relative to the workspace.
         decide: Why it is proposed only as a comment; empty when it can be run.
+        call: Source text that calls a function or a method of the module and prints its rows, or empty.
+        file: The module as a file, relative to the workspace.
+        target: File of the target.
+        statements: Statements of the module that read rows, of which the test executes the first without a call.
         is_namesake: True if another test would have its name, so that the name needs the file.
     """
 
@@ -59,9 +61,19 @@ class ProposedSmoke:
     path: str
     interpreter: str = ""
     decide: str = ""
-    python: str = ""
+    call: str = ""
     file: str = ""
+    target: str = ""
+    statements: tuple[str, ...] = ()
     is_namesake: bool = False
+
+    @property
+    def python(self) -> str:
+        """Return source text that reads rows, or nothing if the test only imports."""
+        if self.call or not self.statements:
+            return self.call
+        count = f"print(len(sqlite3.connect({self.target!r}).execute({self.statements[0]!r}).fetchall()))"
+        return f"import sqlite3\nimport {self.module}\n{count}"
 
     @property
     def name(self) -> str:
@@ -88,6 +100,12 @@ def propose_smoke_tests(
     return tuple(_smoke(root, file, interpreter, target, left) for file in files if not is_named_as_copy(file))
 
 
+def without_statements(tests: Sequence[ProposedSmoke], unfit: Collection[str]) -> tuple[ProposedSmoke, ...]:
+    """Return the tests of a plan without some statements."""
+    kept = (tuple(statement for statement in test.statements if statement not in unfit) for test in tests)
+    return tuple(replace(test, statements=fit) for test, fit in zip(tests, kept, strict=True))
+
+
 def name_apart(tests: Sequence[ProposedSmoke]) -> tuple[ProposedSmoke, ...]:
     """Return the tests of a plan, in which no two have one name.
 
@@ -102,15 +120,16 @@ def _smoke(root: Path, file: str, interpreter: str, target: str, left: Collectio
     folder, module = _module(root, PurePosixPath(file))
     invalid_parts = [part for part in module.split(".") if not part.isidentifier() or keyword.iskeyword(part)]
     question = f"Python cannot import a module with the name {invalid_parts[0]!r}" if invalid_parts else ""
-    python = ""
+    call = ""
+    statements: tuple[str, ...] = ()
     if not question:
         try:
             tree = ast.parse((root / file).read_bytes())
-            python = _reading(module, tree, target, left)
+            call, statements = _call(module, tree, left), _statements(tree, left) if target else ()
             question = _import_side_effect(tree) or ("" if interpreter else _missing_package(root / folder, tree))
         except (SyntaxError, ValueError, OSError) as error:
             question = f"it cannot be read as Python ({error})"
-    return ProposedSmoke(module, folder, interpreter, question, python, file)
+    return ProposedSmoke(module, folder, interpreter, question, call, file, target, statements)
 
 
 def _module(root: Path, file: PurePosixPath) -> tuple[str, str]:
@@ -196,11 +215,8 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _reading(module: str, tree: ast.Module, target: str, left: Collection[str]) -> str:
-    """Return Python source that reads rows as the module does, or an empty text.
-
-    It calls a function or a method that needs no argument, or executes a statement of the module.
-    """
+def _call(module: str, tree: ast.Module, left: Collection[str]) -> str:
+    """Return Python source that calls what reads rows without an argument, or nothing."""
     for node in tree.body:
         if any(_uses(text, left) for text in _texts(node)):
             continue
@@ -209,12 +225,13 @@ def _reading(module: str, tree: ast.Module, target: str, left: Collection[str]) 
         method = _reading_method(node) if isinstance(node, ast.ClassDef) else ""
         if method and isinstance(node, ast.ClassDef):
             return f"from {module} import {node.name}\nrows = {node.name}().{method}()\n{_PRINT}"
+    return ""
+
+
+def _statements(tree: ast.Module, left: Collection[str]) -> tuple[str, ...]:
+    """Return the statements of a module that read rows and need no value."""
     selects = (text for text in _texts(tree) if _SELECT.match(text) and not _PLACEHOLDER.search(text))
-    statements = [text for text in selects if not _uses(text, left)]
-    if not statements or not target:
-        return ""
-    count = f"print(len(sqlite3.connect({target!r}).execute({statements[0]!r}).fetchall()))"
-    return f"import sqlite3\nimport {module}\n{count}"
+    return tuple(dict.fromkeys(text for text in selects if not _uses(text, left)))
 
 
 def _uses(text: str, names: Collection[str]) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.code.smoke_tests import without_statements
 from sqlite_consolidate.inventory.proposed_parts import LeftOut, ProposedLeave
 from sqlite_consolidate.inventory.refinement.asked_findings import ask_about_findings
 from sqlite_consolidate.inventory.refinement.new_keys import (
@@ -129,7 +130,8 @@ def refine_proposal(
     problems, failures = checked.problems, result.failures
     marked = ask_about_findings(_marked(_with_views(proposal, checked.renamed_views), problems), findings)
     decide = tuple(f"The rehearsal on copies fails: {failure}" for failure in failures)
-    refined = replace(marked, decide=(*marked.decide, *decide))
+    smoke = without_statements(marked.smoke, result.unfit_statements)
+    refined = replace(marked, smoke=smoke, decide=(*marked.decide, *decide))
     return RefinedProposal(
         refined,
         tuple(problems),

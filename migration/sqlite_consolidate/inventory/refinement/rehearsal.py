@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.inventory.proposal import Proposal
     from sqlite_consolidate.problem import Problem
+else:
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 STAGES_AFTER_PREFLIGHT = (stages.BACKUP, stages.SCHEMA, stages.TRANSFER, stages.VERIFY)
 _STATED_OTHERWISE = frozenset({"copy-unnamed", "decision-open", "processes-elsewhere", "processes-unexamined"})
@@ -64,12 +67,14 @@ class RehearsalResult:
         skipped: Subject of each table to the number of rows that were there already.
         orphaned_tables: Tables of the target, folded, with rows whose parents are missing.
         seconds: Time that the stages took; None if one failed.
+        unfit_statements: Statements of smoke tests that the consolidated target cannot execute alone.
     """
 
     failures: tuple[str, ...] = ()
     skipped: Mapping[str, int] = field(default_factory=dict)
     orphaned_tables: frozenset[str] = frozenset()
     seconds: float | None = None
+    unfit_statements: frozenset[str] = frozenset()
 
 
 @contextmanager
@@ -99,7 +104,7 @@ def rehearsal_of(
         request = RunRequest(Mode.REHEARSAL, settings, plan, plan_sha256=sha256(file), plan_text=file.read_bytes())
         run = Run(request, Context(on_progress))
         try:
-            yield Rehearsal(run, uses)
+            yield Rehearsal(run, uses, [statement for test in proposal.smoke for statement in test.statements])
         finally:
             run.close()
 
@@ -107,9 +112,10 @@ def rehearsal_of(
 class Rehearsal:
     """Rehearse a proposal in two steps, so that a preflight with problems ends it."""
 
-    def __init__(self, run: Run, uses: Mapping[str, Sequence[Mention]]) -> None:
+    def __init__(self, run: Run, uses: Mapping[str, Sequence[Mention]], statements: Sequence[str] = ()) -> None:
         self._run = run
         self._uses = uses
+        self._statements = statements
 
     def check(self) -> CheckedProposal:
         """Perform the preflight and return its problems.
@@ -141,7 +147,9 @@ class Rehearsal:
             return RehearsalResult(failures, orphaned_tables=self._orphaned_tables())
         copied = self._run.transaction.copied_tables if self._run.transaction else ()
         skipped = {table.mapping.subject: table.skipped for table in copied if table.skipped}
-        return RehearsalResult(skipped=skipped, seconds=sum(stage.seconds for stage in self._run.log.stages.values()))
+        seconds = sum(stage.seconds for stage in self._run.log.stages.values())
+        unfit = _unfit_statements(self._run.transaction.connection, self._statements) if self._run.transaction else ()
+        return RehearsalResult(skipped=skipped, seconds=seconds, unfit_statements=frozenset(unfit))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -158,3 +166,20 @@ class Rehearsal:
         if self._run.transaction is None:
             return frozenset()
         return frozenset(folded(child) for child, _ in count_orphans(self._run.transaction.connection))
+
+
+def _unfit_statements(con: sqlite3.Connection, statements: Sequence[str]) -> Iterator[str]:
+    """Yield each statement that SQLite cannot prepare on the target alone.
+
+    A program that attaches another database, or has functions of its own, prepares more.
+    """
+    creates = con.execute("SELECT sql FROM main.sqlite_schema WHERE type IN ('table', 'view')").fetchall()
+    with closing(sqlite3.connect(":memory:")) as alone:
+        for (create,) in creates if statements else ():
+            with suppress(sqlite3.Error):  # a table of SQLite itself, or one that a search index has created
+                alone.execute(create)
+        for statement in statements:
+            try:
+                alone.execute(f"EXPLAIN {statement}")
+            except sqlite3.Error:
+                yield statement
