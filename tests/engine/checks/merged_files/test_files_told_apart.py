@@ -154,6 +154,18 @@ def test_constant_of_each_source_tells_files_apart(bench: Bench) -> None:
         assert len(findings(bench, *sources, required=wide)) == number
 
 
+@pytest.mark.parametrize(("value", "updates"), [("NULL", 1), ("'all'", 0)])
+def test_null_in_rows_of_the_target_names_no_file(bench: Bench, value: str, updates: int) -> None:
+    """The finding has the statement that fills the column, and no second column."""
+    sell(bench, TARGET, ", file TEXT", f", {value}")
+    sell(bench, "b.db")
+    told = source("b.db", RENEWED, constants={"file": "{stem}"})
+
+    texts = [finding.text for finding in findings(bench, told, opened=(TARGET, "b.db"))]
+
+    assert [re.findall("(?<=`)[A-Z]+", text) for text in texts] == [["UPDATE"]] * updates
+
+
 @pytest.mark.parametrize("keys", [{"match": ["item", "total"], "keys": "renumber"}, {"on_conflict": "skip-identical"}])
 def test_rows_that_files_share_are_no_finding(bench: Bench, keys: dict[str, object]) -> None:
     """They are looked up by both."""

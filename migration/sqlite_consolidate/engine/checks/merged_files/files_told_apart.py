@@ -10,8 +10,9 @@ from contextlib import closing
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.merged_files.telling_columns import may_be_told_apart
+from sqlite_consolidate.engine.checks.merged_files.telling_columns import may_be_told_apart, unnamed_column
 from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE
+from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
@@ -112,27 +113,43 @@ def _fact(files: Sequence[str], opened: Mapping[str, tuple[Mention, bool]], into
 
 def _advice(databases: InspectedDatabases, table: MergedTable) -> str:
     """Return the lines with which a column names the file of each row, and the other ways."""
-    column = next((name for name in FILE_COLUMNS if table.into.column(name) is None), "")
-    constants = f"`constants = {{ {column} = {toml_string(_value(table))} }}` to each [[source]] of these rows"
-    is_new = folded(table.into.name) in databases.target_schema.created_tables
-    first = _new_table(databases, table, column) if is_new else _alteration(databases.plan.target, table, column)
-    lines = f"{first}, add {constants}, and let the code ask for its own rows" if column else "add such a column"
+    if unnamed := unnamed_column(databases, table.into, table.files):
+        fact = f"The rows of {databases.plan.target} itself have NULL in {unnamed}. "
+        lines = f"run {_update(databases, table, unnamed)} in {databases.plan.target}"
+    else:
+        fact, lines = "", _lines(databases, table)
     return (
-        f"If the code means the rows of its own file, {lines}, or give the tables of each file other names (`into`)."
-        " If they belong together, there is nothing to do."
+        f"{fact}If the code means the rows of its own file, {lines}, and let the code ask for its own rows, or give "
+        "the tables of each file other names (`into`). If they belong together, there is nothing to do."
     )
 
 
+def _lines(databases: InspectedDatabases, table: MergedTable) -> str:
+    """Return what adds a column with the name of the file to a table and fills it."""
+    column = next((name for name in FILE_COLUMNS if table.into.column(name) is None), "")
+    if not column:
+        return "add such a column"
+    target = databases.plan.target
+    constants = f"add `constants = {{ {column} = {toml_string(_value(table))} }}` to each [[source]] of these rows"
+    if folded(table.into.name) in databases.target_schema.created_tables:
+        return f"{_new_table(databases, table, column)}, {constants}"
+    statements = f"`ALTER TABLE {quoted(table.into.name)} ADD COLUMN {column} TEXT`"
+    if target in table.files:
+        statements += f" and {_update(databases, table, column)}"
+    return f"run {statements} in {target}, {constants}"
+
+
 def _value(table: MergedTable) -> str:
-    """Return the value of a constant that differs between the sources of a table."""
-    sources = {mapping.source.file: mapping.source for mapping in table.sources}
-    if len({folded(PurePosixPath(file).stem) for file in table.files}) == len(table.files):
-        return "{stem}"
-    return "{file}" if any(source.is_of_pattern for source in sources.values()) else "{name}"
+    """Return the value of a constant that differs between the files of a table."""
+    is_stem_of_one = len({folded(PurePosixPath(file).stem) for file in table.files}) == len(table.files)
+    return "{stem}" if is_stem_of_one else "{file}"
 
 
-def _alteration(target: str, table: MergedTable, column: str) -> str:
-    return f"run `ALTER TABLE {quoted(table.into.name)} ADD COLUMN {column} TEXT` in {target}"
+def _update(databases: InspectedDatabases, table: MergedTable, column: str) -> str:
+    """Return the statement that names the target in its own rows of a table."""
+    target = databases.plan.target
+    name = PurePosixPath(target).stem if _value(table) == "{stem}" else target
+    return f"`UPDATE {quoted(table.into.name)} SET {quoted(column)} = {literal(name)} WHERE {quoted(column)} IS NULL`"
 
 
 def _new_table(databases: InspectedDatabases, table: MergedTable, column: str) -> str:

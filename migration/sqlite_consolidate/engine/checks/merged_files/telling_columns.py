@@ -52,6 +52,24 @@ def may_be_told_apart(databases: InspectedDatabases, into: Table, files: Collect
         return True
 
 
+def unnamed_column(databases: InspectedDatabases, into: Table, files: Collection[str]) -> str:
+    """Return the column that tells the files of a table except the target, or nothing.
+
+    ``constants`` fill it for the sources, and rows of the target have NULL in it.
+
+    Args:
+        databases: All databases.
+        into: The table of the target.
+        files: The files with rows in it.
+    """
+    comparison = _Comparison(databases, files)
+    mappings = of_files([*mappings_into(databases, into)], files)
+    try:
+        return next((each.name for each in into.stored if comparison.is_unnamed(each, mappings)), "")
+    except sqlite3.Error:
+        return ""
+
+
 @dataclass(frozen=True)
 class _Values:
     """Hold the values of a column that the first rows of one file have.
@@ -126,7 +144,21 @@ class _Comparison:
             if parents and all(map(is_kept, parents)):
                 yield folded(column), parents[0].into
 
+    def is_unnamed(self, column: Column, mappings: Sequence[TableMapping]) -> bool:
+        """Return whether ``constants`` fill a column in which rows of the target have NULL."""
+        of_target = (mapping for mapping in mappings if mapping.source.file == mapping.plan.target)
+        is_filled = any(column.name in mapping.stated_constants for mapping in mappings)
+        return is_filled and any(self._has_null(mapping, column) for mapping in of_target)
+
+    def _has_null(self, mapping: TableMapping, column: Column) -> bool:
+        """Return whether a row of the target has NULL in a column."""
+        reader = self.databases.database_of(mapping).write_lock.reader
+        rows = f"SELECT 1 FROM main.{quoted(mapping.source_table.name)} WHERE {quoted(column.name)} IS NULL"
+        return bool(_read(reader, f"SELECT EXISTS ({rows})")[0][0])
+
     def _distinguishes(self, column: Column, mappings: Sequence[TableMapping]) -> bool:
+        if self.is_unnamed(column, mappings):
+            return False
         values: list[tuple[str, _Values]] = []
         for mapping in mappings:
             of_file = self._values(mapping, column)
