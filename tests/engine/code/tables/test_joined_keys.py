@@ -109,11 +109,25 @@ def test_using_compares_the_columns_of_both_tables() -> None:
         ("a.js", f"run(`{LINE[5:-1]}`)", ["a.js:1"]),
         ("a.sql", f"SELECT 1;\n\n{LINE[5:-1]};", ["a.sql:3"]),
         ("a.py", f"# {LINE}", []),
+        ("a.js", f"// {LINE}\n/* {LINE}\n*/ {LINE}", ["a.js:3"]),
+        ("a.jsx", f"/** {LINE} */ {LINE}", ["a.jsx:1"]),
+        ("a.mts", f"{LINE} // {LINE}", ["a.mts:1"]),
+        ("a.rb", f"# {LINE}\n=begin\n{LINE}\n=end", []),
+        ("a.rb", f"=begin\n{LINE}\n=end\nQ = <<~SQL\n  {LINE[5:-1]} -- all\nSQL", ["a.rb:4"]),
+        ("a.go", f"// {LINE}\n/*\n{LINE}\n*/", []),
+        ("a.go", f"// {LINE}\nvar q = `{LINE[5:-1]}`", ["a.go:2"]),
+        ("a.php", f"<?php\n# {LINE}\n// {LINE}\n/* {LINE} */", []),
+        ("a.php", f"<?php ${LINE}; // {LINE}", ["a.php:1"]),
+        ("a.sh", f"# {LINE}", []),
+        ("run", f"#!/bin/sh\n# {LINE}\nsqlite3 a.db {LINE[4:]} # all", ["run:3"]),
+        ("a.kt", f"// {LINE}", []),
+        ("a.rs", f"/// {LINE}\n#[query({LINE[4:]})]", ["a.rs:2"]),
+        ("a.pl", f"#!/usr/bin/perl\n# {LINE}\nmy ${LINE};", ["a.pl:3"]),
         ("README.md", LINE, []),
     ],
 )
 def test_place_is_the_line_of_the_comparison(tmp_path: Path, file: str, text: str, expected: list[str]) -> None:
-    """Only SQL in code counts."""
+    """Only SQL in code counts, and no comment of any language."""
     write(tmp_path, file, text)
 
     assert [each.place for each in keys_in(read_code_joins(ScanScope(tmp_path, ["."], [])))] == expected

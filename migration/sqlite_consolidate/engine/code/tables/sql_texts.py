@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.scopes import child_nodes, nodes_of
 from sqlite_consolidate.engine.code.source_files import LINE_END, find_line, is_python
 from sqlite_consolidate.engine.code.syntax import parse_tree
+from sqlite_consolidate.engine.code.tables.comments import without_comments
 from sqlite_consolidate.engine.sqlite.schema.statements import words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 
@@ -26,6 +27,7 @@ _LITERAL = re.compile(
 """A text in quotes that begins like a statement, or a here-document."""
 _MAY_BEGIN = re.compile(rf"""["'`](?:\s|\\.)*{_VERB}|<<""", re.IGNORECASE)
 """What each program with such a text has, so that most programs are not parsed."""
+_HAS_A_TABLE = re.compile(r"\b(?:from|into|join|table|update|view)\s", re.IGNORECASE)
 _NAMES_A_TABLE = {  # a word before a table or view, to the words of which a statement with it has one
     "from": {"select", "delete"},
     "into": {"insert", "replace"},
@@ -131,7 +133,9 @@ def _statements(file: str, text: str) -> Iterator[tuple[str, int, int]]:
             pass
         else:
             return
-    for match in _LITERAL.finditer(text):
+    if not any(_HAS_A_TABLE.search(match[0]) for match in _LITERAL.finditer(text)):
+        return  # a language is read by its lexer, which takes a second for a megabyte
+    for match in _LITERAL.finditer(without_comments(file, text)):
         statement = match["text"] or match["document"] or ""
         if _STARTS.match(statement):
             yield statement, find_line(text, match.start()), find_line(text, match.end())
