@@ -43,6 +43,7 @@ WITH_SQL_OF_ROWS = {
     "references_in_order.py": "proves what projections give, and takes no SQL from them",
     "separate_keys.py": "reads the smallest and the largest rowid of a table",
     "unfollowed_ids.py": "counts rows of a column that belongs to no projection",
+    "kept_numbers.py": "reads the numbers of a column that belongs to no projection",
     "key_numbers.py": "reads the numbers of a column that belongs to no projection",
     "typed_ids.py": "counts numbers of a column that belongs to no projection",
     "ids_as_texts.py": "reads the keys of settings that are named like references",

@@ -220,6 +220,17 @@ def test_deleted_backup_set_is_remembered_by_the_target(consolidated_copy: Path)
     assert last_finished(root, plan) is None
 
 
+@pytest.mark.parametrize("content", [b"no database" * 100, b""], ids=["unreadable", "empty"])
+def test_target_without_history_remembers_no_set(consolidated_copy: Path, content: bytes) -> None:
+    """The preflight reports a target that cannot be read."""
+    shutil.rmtree(consolidated_copy / SET)
+    (consolidated_copy / "workspace.db").write_bytes(content)
+    for sidecar in consolidated_copy.glob("workspace.db-*"):
+        sidecar.unlink()
+
+    assert remembered(consolidated_copy, plan_of(consolidated_copy)) is None
+
+
 def test_source_that_exists_again_is_a_new_one(consolidated_copy: Path) -> None:
     """A run may move it, and a check states that it was created again."""
     shutil.rmtree(consolidated_copy / SET)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,6 +120,25 @@ def test_run_without_a_target_reserves_nothing(tmp_path: Path) -> None:
     root = build_two_sources(tmp_path / "empty", target=False)
 
     assert disk_space_needed(plan_of(root), root).rollback == 0
+
+
+@pytest.mark.parametrize("other_disk", [False, True])
+def test_file_system_without_allocation_reserves_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, other_disk: bool
+) -> None:
+    """A run goes on there, and no file or folder is left."""
+
+    def refuse(*_: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    before = sorted(path.name for path in root.iterdir())
+    with backups_on_another_disk(root) if other_disk else nullcontext(root / "logs") as folder:
+        reserve_space(folder, root / "workspace.db", 4096)
+
+        assert reserved_bytes(folder, root / "workspace.db") == 0
+        assert not (folder / "reserved").exists()
+    assert sorted(path.name for path in root.iterdir() if path.name != "backups") == before
 
 
 def test_disk_without_the_space_is_an_error(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.backup import copy_contents
 from sqlite_consolidate.engine.backup.rollback import restore, target_state
 from sqlite_consolidate.engine.backup.rollback.restore import (
     DatabaseState,
+    remove_stale_journal,
     restore_in_place,
     restore_wal_mode,
     write_version,
@@ -186,3 +187,17 @@ def test_wal_mode_is_reported_when_it_stays_left(half_left: Path, monkeypatch: p
         restore_wal_mode(half_left)
 
     assert [problem.id for problem in refused.value.problems] == ["not-restored"]
+
+
+@pytest.mark.parametrize(("mode", "version"), [("delete", 1), ("wal", 2)])
+def test_database_keeps_its_mode_without_a_stale_journal(tmp_path: Path, mode: str, version: int) -> None:
+    """The exclusive lock needs a database in rollback mode."""
+    with closing(open_new(tmp_path / "target.db")) as con:
+        con.execute("CREATE TABLE t(x)")
+        con.execute(f"PRAGMA journal_mode={mode}").fetchone()
+    (tmp_path / "target.db-journal").write_bytes(b"")
+
+    remove_stale_journal(tmp_path / "target.db")
+
+    assert not (tmp_path / "target.db-journal").exists()
+    assert write_version(tmp_path / "target.db") == version
