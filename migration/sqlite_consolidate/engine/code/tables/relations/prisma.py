@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.code.source_files import find_line
+from sqlite_consolidate.engine.code.source_files import line_starts
 from sqlite_consolidate.engine.code.tables.relations.model_relation import ModelName, ModelRelation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _COMMENT = re.compile(r'("(?:\\.|[^"\\\n])*")|//[^\n]*')
-_MODEL = re.compile(r'^[ \t]*model[ \t]+(\w+)[ \t]*\{((?:"(?:\\.|[^"\\])*"|[^}"])*)\}', re.MULTILINE)
+_MODEL = re.compile(r'^[ \t]*model[ \t]+(\w+)[ \t]*\{((?:"(?:\\.|[^"\\\n])*"|[^{}"])*)\}', re.MULTILINE)
 _FIELD = re.compile(r"^[ \t]*(?P<name>\w+)[ \t]+(?P<type>\w+)(?P<list>\[\])?\??(?P<rest>[^\n]*)$", re.MULTILINE)
 _TABLE = re.compile(r'@@map\([ \t]*(?:name:[ \t]*)?"(\w+)"')
 _COLUMN = re.compile(r'(?<!@)@map\([ \t]*(?:name:[ \t]*)?"(\w+)"')
@@ -61,6 +62,7 @@ def prisma_relations(text: str) -> Iterator[ModelRelation]:
         text: A file ``schema.prisma``.
     """
     text = _COMMENT.sub(lambda match: match[1] or "", text)
+    lines = line_starts(text)
     bodies = {match[1]: match for match in _MODEL.finditer(text)}
     models = {name: _read_model(name, match[2]) for name, match in bodies.items()}
     lists: dict[str, list[_End]] = defaultdict(list)
@@ -68,7 +70,7 @@ def prisma_relations(text: str) -> Iterator[ModelRelation]:
         for each in _FIELD.finditer(text, body.start(2), body.end(2)):
             other, options = models.get(each["type"]), _RELATION.search(each["rest"])
             stated = options[1].strip() if options else ""
-            line = find_line(text, each.start("name"))
+            line = bisect_right(lines, each.start("name"))
             if other is None:
                 continue
             if each["list"]:

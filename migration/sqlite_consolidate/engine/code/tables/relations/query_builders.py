@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.source_files import find_line
+from sqlite_consolidate.engine.code.source_files import line_starts
 from sqlite_consolidate.engine.code.tables.relations.model_relation import ModelName, ModelRelation, both_ways
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _JOIN = re.compile(
     re.IGNORECASE,
 )
 _ALIAS = re.compile(rf"{_QUOTE}(\w+)\s+as\s+(\w+){_QUOTE}", re.IGNORECASE)
+_PLAIN = re.compile(rf"{_QUOTE}(?=(\w+){_QUOTE})")
 
 
 def builder_relations(text: str) -> Iterator[ModelRelation]:
@@ -34,12 +36,14 @@ def builder_relations(text: str) -> Iterator[ModelRelation]:
     aliases: dict[str, set[str]] = defaultdict(set)
     for match in _ALIAS.finditer(text) if joins else ():
         aliases[match[2]].add(match[1])
+    plain = set(_PLAIN.findall(text)) if aliases else set()
     for alias, tables_of_alias in aliases.items():
-        if re.search(rf"{_QUOTE}{alias}{_QUOTE}", text):
+        if alias in plain:
             tables_of_alias.add(alias)
+    lines = line_starts(text) if joins else []
     for join in joins:
         tables = [sorted(aliases.get(name, {name})) for name in (join[1], join[3])]
         if all(len(names) == 1 for names in tables):
             left, right = (ModelName(names[0]) for names in tables)
-            line = find_line(text, join.start())
+            line = bisect_right(lines, join.start())
             yield from both_ways((left, join[2]), (right, join[4]), line)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.source_files import find_line
+from sqlite_consolidate.engine.code.source_files import line_starts
 from sqlite_consolidate.engine.code.tables.relations.model_relation import ModelName, ModelRelation
 from sqlite_consolidate.text import singular_of
 
@@ -32,6 +33,7 @@ def rails_relations(text: str) -> Iterator[ModelRelation]:
     Args:
         text: A program in Ruby.
     """
+    lines = line_starts(text)
     classes = [*_CLASS.finditer(text)]
     ends = [*(each.start() for each in classes[1:]), len(text)]
     for each, end in zip(classes, ends, strict=False):
@@ -42,7 +44,7 @@ def rails_relations(text: str) -> Iterator[ModelRelation]:
             column, name = _FOREIGN_KEY.search(options), _CLASS_NAME.search(options)
             if _OTHERWISE.search(options):
                 continue
-            line = find_line(text, association.start("kind"))
+            line = bisect_right(lines, association.start("kind"))
             other = ModelName(name[1] if name else singular_of(association["name"]), is_class=True)
             if association["kind"] == "belongs_to":
                 yield ModelRelation(model, column[1] if column else f"{association['name']}_id", other, "", line)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.source_files import find_line
+from sqlite_consolidate.engine.code.source_files import line_starts
 from sqlite_consolidate.engine.code.tables.relations.model_relation import ModelName, ModelRelation, both_ways
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def room_relations(text: str) -> Iterator[ModelRelation]:
     """
     if "@Relation" not in text:
         return
+    lines = line_starts(text)
     starts = [*(each.start() for each in _CLASS.finditer(text)), len(text)]
     for start, end in pairwise(starts):
         embedded = [*_EMBEDDED.finditer(text, start, end)]
@@ -41,7 +43,7 @@ def room_relations(text: str) -> Iterator[ModelRelation]:
                 entity = _CLASS_OF_ENTITY.search(options)
                 other = ModelName(entity[1] if entity else _type_of(relation), is_class=True)
                 model = ModelName(_type_of(embedded[0]), is_class=True)
-                yield from both_ways((model, parent[1]), (other, child[1]), find_line(text, relation.start()))
+                yield from both_ways((model, parent[1]), (other, child[1]), bisect_right(lines, relation.start()))
 
 
 def _type_of(match: re.Match[str]) -> str:
