@@ -267,8 +267,11 @@ def test_three_tables_with_one_key_get_new_keys(tmp_path: Path) -> None:
 
 
 def test_identical_rows_are_skipped_without_a_decision(tmp_path: Path) -> None:
-    """The row that only one file has is added."""
-    sql = "CREATE TABLE t(id INTEGER PRIMARY KEY, name); INSERT INTO t VALUES (1, 'same'), ({0}, '{0}')"
+    """The row that only one file has is added.
+
+    A key that a person has chosen says what the row is.
+    """
+    sql = "CREATE TABLE t(id TEXT PRIMARY KEY, name); INSERT INTO t VALUES ('a', 'same'), ('{0}', '{0}')"
 
     refined = proposal_of(tmp_path, **{name: sql.format(key) for name, key in (("a", 10), ("b", 11))})
 
@@ -280,7 +283,7 @@ def test_identical_rows_are_skipped_without_a_decision(tmp_path: Path) -> None:
 
 def test_only_the_source_that_differs_is_kept_apart(tmp_path: Path) -> None:
     """All three have the key, and two of them have the same row under it."""
-    sql = "CREATE TABLE t(id INTEGER PRIMARY KEY, name); INSERT INTO t VALUES (1, '{0}'), ({1}, 'own')"
+    sql = "CREATE TABLE t(id TEXT PRIMARY KEY, name); INSERT INTO t VALUES (1, '{0}'), ({1}, 'own')"
 
     main = sql.format("x", 2) + "; CREATE TABLE further(a); INSERT INTO further VALUES (1)"
     refined = proposal_of(tmp_path, a=main, b=sql.format("y", 3), c=sql.format("x", 4))
@@ -293,14 +296,14 @@ def test_only_the_source_that_differs_is_kept_apart(tmp_path: Path) -> None:
 def test_children_of_identical_parents_are_merged(tmp_path: Path) -> None:
     """Each child has the same parent as before."""
     sql = (
-        "CREATE TABLE p(id INTEGER PRIMARY KEY, name); INSERT INTO p VALUES (1, 'same');"
-        "CREATE TABLE c(id INTEGER PRIMARY KEY, p_id INTEGER REFERENCES p(id)); INSERT INTO c VALUES ({0}, 1)"
+        "CREATE TABLE unit(id INTEGER PRIMARY KEY, name); INSERT INTO unit VALUES (1, 'same');"
+        "CREATE TABLE c(id INTEGER PRIMARY KEY, unit_id INTEGER REFERENCES unit(id)); INSERT INTO c VALUES ({0}, 1)"
     )
 
     refined = proposal_of(tmp_path, a=sql.format(1), b=sql.format(2))
 
     maps = refined.proposal.sources[0].maps
-    assert [(table_map.into, table_map.on_conflict) for table_map in maps] == [("p", "skip-identical"), ("c", "")]
+    assert [(table_map.into, table_map.on_conflict) for table_map in maps] == [("unit", "skip-identical"), ("c", "")]
     assert refined.proposal.decisions == 0
 
 

@@ -6,17 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.merged_files.migration_stamps import MIGRATION_STAMPS
-from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refinement.refine import refine_proposal
+from sqlite_consolidate.inventory.refinement.united_rows import ask_about_united_rows, united_tables
 from sqlite_consolidate.inventory.sources.families import find_families
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Inventory
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource
@@ -71,7 +70,7 @@ def choose_proposal(
         told_apart = [source for source in apart.proposal.sources if source.constants]
         if is_better and told_apart and all(_is_whole(source, refined) for source in told_apart):
             return apart
-    return _with_questions(refined, kinds)
+    return _with_questions(refined, inventory, kinds)
 
 
 def _is_whole(source: ProposedSource, refined: RefinedProposal) -> bool:
@@ -85,14 +84,18 @@ def _question(text: str, tables: list[str]) -> str:
     return text.format(tables=join_first_names(tables), has="has" if len(tables) == 1 else "have")
 
 
-def _with_questions(refined: RefinedProposal, kinds: list[Family]) -> RefinedProposal:
-    """Return the proposal with a decision about each pattern of which rows are united."""
-    databases = {file: kind.database for kind in kinds for file in kind.files}
+def _with_questions(refined: RefinedProposal, inventory: Inventory, kinds: list[Family]) -> RefinedProposal:
+    """Return the proposal with a decision about each source of which rows are united."""
+    databases = {entry.file: entry.database for entry in inventory.entries}
+    of_patterns = {file: kind.database for kind in kinds for file in kind.files}
     sources = []
     for source in refined.proposal.sources:
-        database = databases.get(source.files[0]) if source.files else None
-        tables = _united_tables(refined, source, database) if database else []
-        added = (_question(_UNITED, tables),) if tables else ()
+        if source.files:
+            database = of_patterns.get(source.files[0])
+            tables = united_tables(source, database, refined.skipped) if database else []
+            added: tuple[str, ...] = (_question(_UNITED, tables),) if tables else ()
+        else:
+            added = ask_about_united_rows(source, databases[source.file], refined.skipped)
         sources.append(replace(source, questions=(*source.questions, *added)))
     return replace(refined, proposal=replace(refined.proposal, sources=tuple(sources)))
 
@@ -105,44 +108,8 @@ def _colliding_tables(refined: RefinedProposal, kind: Family) -> list[str]:
     database, names = kind.database, set()
     for source in refined.proposal.sources:
         if not {*source.all_files}.isdisjoint(kind.files):
-            names |= {*source.undecided, *_united_tables(refined, source, database)}
+            names |= {*source.undecided, *united_tables(source, database, refined.skipped)}
             apart = () if source.files else source.maps  # a pattern is kept apart from the target
             names |= {each.name for each in apart if each.into != each.name and not each.follows}
     folded_names = {folded(name) for name in names} - MIGRATION_STAMPS
     return [table.name for table in database.tables if folded(table.name) in folded_names]
-
-
-def _united_tables(refined: RefinedProposal, source: ProposedSource, database: Database) -> list[str]:
-    """Return the tables of a source whose rows are there already.
-
-    Labels and bookkeeping do not count.
-    """
-    return [
-        each.name
-        for each in source.maps
-        if any(f"{file}:{each.name}" in refined.skipped for file in source.all_files)
-        and folded(each.name) not in MIGRATION_STAMPS
-        and not _is_label(database, each.name)
-    ]
-
-
-def _is_label(database: Database, name: str) -> bool:
-    """Return whether rows of a table say nothing but their name, such as those of tags.
-
-    They have no further column, and only link tables refer to them.
-    """
-    table = database.table(name)
-    if table is None:
-        return False
-    keys = {folded(column) for key in keys_of(table.table) for column, _ in key}
-    children = {
-        each.name for each in database.tables for key in each.table.foreign_keys if folded(key.parent) == folded(name)
-    }
-    links = {each.name for each in database.tables if _is_link(each.table)}
-    return {folded(column.name) for column in table.table.stored} == keys and bool(children) and children <= links
-
-
-def _is_link(table: Table) -> bool:
-    """Return whether the primary key of a table has only references, of more than one column."""
-    references = {folded(column) for key in table.foreign_keys for column in key.columns}
-    return len(table.primary_key) > 1 and {folded(column) for column in table.primary_key} <= references

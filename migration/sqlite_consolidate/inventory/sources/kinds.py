@@ -88,6 +88,11 @@ def schema_of(database: Database) -> frozenset[_Statement]:
     return frozenset((each.kind, folded(each.name), _words(each.sql)) for each in schema_statements(database.schema))
 
 
+def is_of_framework(table: str) -> bool:
+    """Return whether a table is named like one that a framework declares and fills."""
+    return _OF_FRAMEWORKS.match(folded(table)) is not None
+
+
 def unite_databases(databases: Sequence[Database], tables: Iterable[CountedTable]) -> Database:
     """Return a database with the tables, triggers and views of several files of one kind.
 
@@ -121,7 +126,7 @@ def _size(database: Database) -> int:
 def _names(database: Database) -> frozenset[str]:
     """Return the folded names of the tables that only its program declares, or of all tables."""
     names = frozenset(folded(table.name) for table in database.tables)
-    return frozenset(name for name in names - MIGRATION_STAMPS if not _OF_FRAMEWORKS.match(name)) or names
+    return frozenset(name for name in names - MIGRATION_STAMPS if not is_of_framework(name)) or names
 
 
 def _is_version(names: frozenset[str], versions: Sequence[frozenset[str]]) -> bool:
