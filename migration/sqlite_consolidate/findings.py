@@ -181,7 +181,8 @@ class Finding:
             operator asked for them.
         noun: What ``count`` counts, as long as the text does not state the number. It is empty in a record.
         column: Column of the subject that the finding is about, if it is about one. It is empty in a record.
-        to: Key that the column may refer to, as ``to`` of ``refers`` in the plan. It is empty in a record.
+        keys: Keys that the column may refer to, as ``to`` of ``refers`` in the plan, the likeliest first. There are
+            none in a record.
         item: What a list has about the column. :func:`merge_findings` puts the first items of a subject behind the
             text. It is empty in a record, and if the finding is about one column.
     """
@@ -193,12 +194,20 @@ class Finding:
     text: str
     noun: str = ""
     column: str = ""
-    to: str = ""
+    keys: tuple[str, ...] = ()
     item: str = ""
 
     @classmethod
     def of(
-        cls, id: str, subject: str, text: str, *, count: int = 1, noun: str = "", column: str = "", to: str = ""
+        cls,
+        id: str,
+        subject: str,
+        text: str,
+        *,
+        count: int = 1,
+        noun: str = "",
+        column: str = "",
+        keys: tuple[str, ...] = (),
     ) -> Finding:
         """Return a finding of a known kind, with the level of that kind.
 
@@ -209,9 +218,9 @@ class Finding:
             count: Number of rows, tables or other objects that the finding is about.
             noun: If given, :func:`merge_findings` puts the count and this noun before the text.
             column: Column of the subject, if the finding is about one.
-            to: Key that the column may refer to, if the plan can state that.
+            keys: Keys that the column may refer to, if the plan can state that.
         """
-        return cls(id, LEVELS[id], subject, count, intern(text), noun, column, to)  # many files have equal findings
+        return cls(id, LEVELS[id], subject, count, intern(text), noun, column, keys)  # many files have equal findings
 
     @property
     def sentence(self) -> str:
@@ -285,5 +294,5 @@ def _join(alike: Sequence[Finding]) -> Finding:
     if first.item:
         text = f"{text} {list_names([finding.item for finding in alike], _MOST_ITEMS)}."
     subjects = list(dict.fromkeys(finding.subject for finding in alike if finding.subject))
-    merged = replace(first, count=count, text=text, noun="", column="", to="", item="")
+    merged = replace(first, count=count, text=text, noun="", column="", keys=(), item="")
     return merged if len(subjects) <= 1 else replace(merged, subject="", text=f"{list_names(subjects)}: {text}")

@@ -12,6 +12,7 @@ from sqlite_consolidate.atomic_files import replace, write_new
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import PYTEST, call
 from sqlite_consolidate.engine.sqlite.application.connection_setup import current_setup
+from sqlite_consolidate.inventory.proposed_parts import LINE_OF_DECISION
 from sqlite_consolidate.plan.loader import sha256
 from sqlite_consolidate.text import join_first_names, literal_pattern, one_line, toml_string
 
@@ -80,22 +81,27 @@ def write_plan(text: str, wanted: Path, proposed: str = "") -> tuple[Path, bool]
 def wrapped_comment(text: str, mark: str = "", indent: str = "") -> str:
     """Return a text as lines of a TOML comment.
 
-    A key and its value stay together, so that a person can copy them.
+    A key and its value stay together, so that a person can copy them. A decision may have lines of its own.
 
     Args:
         text: The text, whose line ends are escaped.
         mark: Word before the first line.
         indent: Spaces before each line.
     """
-    lines = textwrap.wrap(
-        one_line(text).replace(" = ", _ASSIGNS),
-        _WIDTH,
-        initial_indent=f"{indent}# {mark}",
-        subsequent_indent=f"{indent}#     ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return "\n".join(lines).replace(_ASSIGNS, " = ") or f"{indent}# {mark}"
+    first, further = f"{indent}# {mark}", f"{indent}#     "
+    lines = [
+        line
+        for number, part in enumerate(text.split(LINE_OF_DECISION))
+        for line in textwrap.wrap(
+            one_line(part).replace(" = ", _ASSIGNS),
+            _WIDTH,
+            initial_indent=further if number else first,
+            subsequent_indent=further,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
+    return "\n".join(lines).replace(_ASSIGNS, " = ") or first
 
 
 def _has_digest(path: Path, digest: str) -> bool:

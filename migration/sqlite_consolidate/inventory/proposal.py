@@ -36,7 +36,7 @@ _UNITE_BY_MATCH = (
 )
 _OPEN_KEY = "State by `refers` which columns have keys of this file. If none has, set `on_conflict`."
 _LEAVE_COPY = " To leave the copy where it is, remove this [[source]]."
-_MOST_COLUMNS = 12  # that one decision names
+_MOST_COLUMNS = 60  # that one decision names
 
 
 class ProposedRefers(NamedTuple):

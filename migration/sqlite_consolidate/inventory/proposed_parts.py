@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+LINE_OF_DECISION = "\0"
+"""Stands in the text of a decision for the end of a line. No name has this character."""
+
 
 @dataclass(frozen=True)
 class ProposedLeave:

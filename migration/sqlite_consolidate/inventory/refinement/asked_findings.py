@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.findings import merge_findings
-from sqlite_consolidate.text import list_names
+from sqlite_consolidate.inventory.proposed_parts import LINE_OF_DECISION
+from sqlite_consolidate.text import join_first_names, list_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ All others are stated for review.
 """
 
 _IDS = "id-unfollowed"
-_MOST_PLACES = 12
+_MOST_IN_A_SENTENCE, _MOST_PLACES = 3, 60
 
 
 def ask_about_findings(proposal: Proposal, findings: Iterable[Finding]) -> Proposal:
@@ -104,7 +105,18 @@ def _questions(findings: Iterable[Finding], names: Mapping[str, str], links: Seq
         first = known[0]
         places = dict.fromkeys(place(each) for each in known if each.text != first.text)
         places |= dict.fromkeys(links if id == _IDS else ())
-        keys = {place(each): each.to for each in known if each.to}
-        others = [f'{each} (to = "{keys[each]}")' if each in keys else each for each in places if each != place(first)]
-        also = f" Decide the same about {list_names(others, _MOST_PLACES)}." if others else ""
-        yield f"{merge_findings(each for each in known if each.text == first.text)[0].sentence}{also} [{id}]"
+        keys = {place(each): each.keys for each in known}
+        others = [f"{each}{_meant(keys.get(each, ()))}" for each in places if each != place(first)]
+        text = merge_findings(each for each in known if each.text == first.text)[0].sentence
+        if len(others) > _MOST_IN_A_SENTENCE:
+            shown, hidden = others[:_MOST_PLACES], len(others) - _MOST_PLACES
+            items = [*shown, *([f"{hidden} more"] if hidden > 0 else [])]
+            yield LINE_OF_DECISION.join([f"{text} Decide the same about:", *items, f"[{id}]"])
+        else:
+            also = f" Decide the same about {list_names(others)}." if others else ""
+            yield f"{text}{also} [{id}]"
+
+
+def _meant(keys: Sequence[str]) -> str:
+    """Return what is behind the name of a column, which may refer to some keys."""
+    return f' (to = "{keys[0]}")' if len(keys) == 1 else f" (may be {join_first_names(keys)})" if keys else ""

@@ -61,8 +61,10 @@ def joined_column_findings(
                     f' [[source.table.refers]] with column = "{column}" and to = "{other}.{key}".'
                 )
                 rows = count_rows(databases, mapping, column, INTEGER)
-                to = f"{other}.{key}"
-                yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column, to=to)
+                keys = (f"{other}.{key}",)
+                yield Finding.of(
+                    "id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column, keys=keys
+                )
 
 
 def _gets_another_number(child: NamedKey, parent: NamedKey, followed: FollowedKeys) -> bool:

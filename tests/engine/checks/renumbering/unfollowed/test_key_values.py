@@ -176,6 +176,20 @@ def test_nearest_table_is_offered_first(bench: Bench, column: str, expected: int
 
     inspected = bench.survey(source("b.db", *renumbered, "note"))
 
-    texts = [each.text for each in inspected.findings if each.id == "id-unfollowed"]
-    assert len(texts) == expected
-    assert all('"orders.id"' in text for text in texts)
+    keys = [each.keys[0] for each in inspected.findings if each.id == "id-unfollowed"]
+    assert keys == ["orders.id"] * expected
+
+
+def test_one_of_several_keys_is_not_stated(bench: Bench) -> None:
+    """The finding has the keys that a column may have, and claims none of them."""
+    for file in (TARGET, "b.db"):
+        for name in ("pages", "orders"):
+            bench.execute(file, f"CREATE TABLE {name}(id INTEGER PRIMARY KEY)", f"INSERT INTO {name} VALUES (1), (2)")
+    bench.execute("b.db", "CREATE TABLE note(nr TEXT PRIMARY KEY, owner INT)", "INSERT INTO note VALUES ('a', 2)")
+    renumbered = [table(name, keys="renumber") for name in ("pages", "orders")]
+
+    [finding] = [
+        each for each in bench.survey(source("b.db", *renumbered, "note")).findings if each.id == "id-unfollowed"
+    ]
+
+    assert (sorted(finding.keys), "to = " in finding.text) == (["orders.id", "pages.id"], False)

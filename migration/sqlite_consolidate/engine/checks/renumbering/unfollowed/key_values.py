@@ -34,6 +34,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names imp
     column_ends,
     forms_of,
     names_in,
+    to_of,
     word_ends,
 )
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -92,10 +93,10 @@ def columns_of_keys(
         if numbers and ends and not _is_named_after_a_table(schema, column, known):
             further = [end for end in staying if end[0] is not mapping or may_mean_own_table(column)]
             ends = _by_name(mapping, column, [*ends, *(numbers.ends(further) if not numbered else ())])
-            to = f"{ends[0][0].table_map.name}.{ends[0][1]}" if changing_keys(ends[0][0]) else ""
-            rows = count_rows(databases, mapping, column, INTEGER)
+            named_keys = tuple(f"{parent.table_map.name}.{key}" for parent, key in ends)
+            rows, text = count_rows(databases, mapping, column, INTEGER), _sentence(column, ends)
             yield Finding.of(
-                "id-unfollowed", mapping.subject, _sentence(column, ends), count=rows, noun="row", column=column, to=to
+                "id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column, keys=named_keys
             )
 
 
@@ -128,8 +129,7 @@ def _sentence(column: str, ends: Sequence[NamedKey]) -> str:
     changing = [f"{parent.table_map.name}.{key}" for parent, key in ends if changing_keys(parent)]
     staying = [parent.table_map.name for parent, _ in ends if not changing_keys(parent)]
     names = join_first_names([f"{parent.table_map.name}.{key}" for parent, key in ends])
-    others = ", or another of these keys" if len(changing) > 1 else ""
-    line = f'add [[source.table.refers]] with column = "{column}" and to = "{changing[0]}"{others}.'
+    line = f'add [[source.table.refers]] with column = "{column}" and {to_of(changing)}.'
     fact = f"will keep the number in column {column}, which may be a key of {names}"
     reason = "because no FOREIGN KEY declares the column as a reference."
     if not staying:

@@ -7,7 +7,10 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import starts_like_an_amount
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import (
+    may_mean_own_table,
+    starts_like_an_amount,
+)
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.text import singular_of
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 _STARTS_OF_WORDS = re.compile(r"^|_+|(?<=[a-z0-9])(?=[A-Z])")
 _NUMBER = re.compile("_?[0-9]+(?=(_?[iI][dD])?$)")
+_MARK_OF_TABLE = re.compile(r"\A(?:[Tt]bl_?|TBL_)(?=\w)|(?:_(?:table|TABLE|tbl|TBL)|(?<=[a-z0-9])_?Table)\Z")
+_PLURALS = tuple(map(re.compile, ("(?<=[sxh])es$", r"(?<=\w{3}e)n$", r"(?<=\w{4})en$", r"(?<=\w{5})e$")))
 NAMES_OF_ANY_KEY = frozenset({"id", "_id", "rowid", "oid", "key", "pk"})
 """Folded names that a key of any table may have."""
 
@@ -145,11 +150,17 @@ def _by_reference(named: Iterable[Named]) -> dict[str, str]:
 
 
 def forms_of(table: str) -> set[str]:
-    """Return the folded name of a table, and what may be its singular."""
-    name = folded(table)
-    start, mark, last = name.rpartition("_")
-    singular = f"{start}{mark}{singular_of(last)}"
-    return {name, name.removesuffix("s"), re.sub("(?<=[sxh])es$", "", name), singular}
+    """Return the folded name of a table, and what may be its singular.
+
+    ``person`` may be that of ``PersonTable``, and ``kunde`` that of the German plural ``kunden``. A ``child`` may be a
+    row of any table, and not only of ``ChildTable``.
+    """
+    name, plain = folded(table), folded(_MARK_OF_TABLE.sub("", table))
+    plain = name if may_mean_own_table(plain) else plain
+    start, mark, last = plain.rpartition("_")
+    singulars = {plain.removesuffix("s"), f"{start}{mark}{singular_of(last)}"}
+    plurals = {f"{plain}s"} if plain != name else set()
+    return {name, plain, *singulars, *plurals, *(pattern.sub("", plain) for pattern in _PLURALS)}
 
 
 def names_after(table: str, key: str) -> set[str]:
@@ -180,6 +191,11 @@ def changing_keys(parent: TableMapping) -> list[str]:
     """Return the keys of a table that get new numbers, the primary key first."""
     keys = [key for key, shift in parent.key_shifts.items() if shift.offset or parent.matched_key == key]
     return sorted(keys, key=lambda key: parent.table.primary_key != (key,))
+
+
+def to_of(keys: Sequence[str]) -> str:
+    """Return the ``to`` of a reference to one of some keys, as a sentence states it."""
+    return f'to = "{keys[0]}"' if len(keys) == 1 else "the key that it means as `to`"
 
 
 def column_ends(column: str) -> list[str]:

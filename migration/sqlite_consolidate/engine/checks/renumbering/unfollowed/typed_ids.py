@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names imp
     changing_keys,
     column_ends,
     names_in,
+    to_of,
 )
 from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -210,10 +211,12 @@ def _findings(
     text = (
         f"will keep the number in column {column}, which may be a key of {join_first_names(ends)}, while these keys"
         f" change. Column {other} may state the table. If so, add [[source.table.refers]] with"
-        f' column = "{column}", to = "{ends[0]}" and when, which is a condition on {other}.'
+        f' column = "{column}", {to_of(ends)} and when, which is a condition on {other}.'
     )
     count = max(rows.values())  # a type that is a number may stand for each of these tables
-    return [Finding.of("id-unfollowed", mapping.subject, text, count=count, noun="row", column=column, to=ends[0])]
+    return [
+        Finding.of("id-unfollowed", mapping.subject, text, count=count, noun="row", column=column, keys=tuple(ends))
+    ]
 
 
 def _condition(

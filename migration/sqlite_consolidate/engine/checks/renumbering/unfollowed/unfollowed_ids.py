@@ -115,8 +115,8 @@ def _referring_columns(
                     referring.setdefault(folded(column), (parent, key))
     keys = {f"{mapping.table_map.name}.{key}": (mapping, key) for mapping in mappings for key in changing_keys(mapping)}
     for finding in findings:
-        if finding.column and finding.to in keys:
-            referring.setdefault(folded(finding.column), keys[finding.to])
+        if likeliest := next((keys[key] for key in finding.keys if key in keys), None):
+            referring.setdefault(folded(finding.column), likeliest)
     return referring
 
 
@@ -177,7 +177,7 @@ def _undeclared(
                 f" FOREIGN KEY declares the column as a reference. If it is one, add [[source.table.refers]] with"
                 f' column = "{column}" and to = "{to}".'
             )
-            yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column, to=to)
+            yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column, keys=(to,))
 
 
 def _keys_of_others(
