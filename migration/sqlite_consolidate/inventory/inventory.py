@@ -23,7 +23,7 @@ from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.inventory.classification import Overlap, find_duplicates, find_overlaps
 from sqlite_consolidate.inventory.discovery import Discovery, discover
 from sqlite_consolidate.inventory.inspection import Database, inspect_file
-from sqlite_consolidate.inventory.selection.roles import Role, classify, doubt_about
+from sqlite_consolidate.inventory.selection.roles import CODE_NAMES_IT, Role, classify, doubt_about
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
 
 _SUFFIXES = ("", *SIDECARS)
+_FEWEST = 2  # databases with rows that need a consolidation
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Entry:
         open_in: Processes that have it open.
         computed: Places whose computed name can be that of any database, and so of this one.
         doubt: Why it may be a source, although a word in its path says otherwise; else empty.
+        is_asked: Whether it is a source unless the operator decides otherwise.
     """
 
     database: Database
@@ -55,6 +57,7 @@ class Entry:
     open_in: tuple[Holder, ...]
     computed: tuple[Mention, ...] = ()
     doubt: str = ""
+    is_asked: bool = False
 
     @property
     def file(self) -> str:
@@ -64,7 +67,7 @@ class Entry:
     @property
     def is_live(self) -> bool:
         """Return whether its rows have to be moved, as those of a conflicted copy have."""
-        return self.role in ("live", "conflict")
+        return self.role in ("live", "conflict") or self.is_asked
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class Inventory:
 
         There is nothing to consolidate then.
         """
-        return len(self.live) < 2  # noqa: PLR2004 -- one database needs no consolidation
+        return len(self.live) < _FEWEST
 
     @property
     def findings(self) -> list[Finding]:
@@ -215,7 +218,10 @@ def _entries(
     ]
     places = _places(entries)
     live = [entry.database for entry in entries if entry.is_live]
-    return tuple(_with_doubt(entry, live, places.get(entry.file, ())) for entry in entries)
+    doubtful = tuple(_with_doubt(entry, live, places.get(entry.file, ())) for entry in entries)
+    if len(live) >= _FEWEST:
+        return doubtful
+    return tuple(replace(entry, is_asked=entry.doubt.startswith(CODE_NAMES_IT)) for entry in doubtful)
 
 
 def _places(entries: Sequence[Entry]) -> dict[str, list[Mention]]:

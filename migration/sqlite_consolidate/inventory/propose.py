@@ -64,6 +64,7 @@ _CONFLICTED = (
     "or leave this source out."
 )
 _DOUBTFUL = ". If its rows are not those of another database, add a [[source]]."
+_ASKED = "{file} looks like a {role}: {reason}. Leave this source out if its rows are those of another database."
 _ONLY_COMPUTED = (
     "only a computed name that can be that of any database, {pattern} ({place}), can open this file: does it? "
     "Change that code by a [[reference]], or leave this source out if nothing reads it."
@@ -148,6 +149,8 @@ def _best_target(inventory: Inventory, questions: Mapping[str, str]) -> tuple[Da
     """Return the target with the most points, or a wider one, and the reason."""
     eligible = [entry for entry in inventory.live if entry.role == "live"] or inventory.live
     databases = [entry.database for entry in eligible]
+    if len(databases) == 1:
+        return databases[0], "no word in the path of this file says that it is a copy"
     target, reason = choose_target(databases, _places_of_each(eligible), inventory.root.name, _kinds(inventory))
     return find_wider_target(inventory, target, questions) or (target, reason)
 
@@ -257,6 +260,9 @@ def _with_question(
 
 
 def _questions(inventory: Inventory, family: Family, target: str) -> tuple[str, ...]:
+    first = family.entries[0]
+    if first.is_asked:
+        return (_ASKED.format(file=family.file, role=first.role, reason=first.role_reason),)
     if _reason_of_copy(family) or not inventory.has_code or _is_named(inventory, family, target):
         return ()
     if any(entry.mentions for entry in family.entries):

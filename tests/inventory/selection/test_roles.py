@@ -31,6 +31,7 @@ ROLES = {
     "backups/2024/shop.db": "backup",
     "shop.db.archived_20250131_120000": "backup",
     "shop.db~": "backup",
+    "ada@example.org.db": "live",
     "template.db": "template",
     "templates/shop.db": "template",
     "examples/shop.db": "template",
@@ -216,3 +217,27 @@ def test_exception_of_a_pattern_can_be_a_decision(tmp_path: Path) -> None:
     [source] = proposal.sources
     assert source.file == "*/visits.db"
     assert [(leave.table, len(leave.decide)) for leave in source.leaves] == [("archive/visits.db", 1)]
+
+
+@pytest.mark.parametrize(
+    ("code", "sources"),
+    [
+        ({"app.py": 'A = "archive/mail.db"\n'}, ["archive/mail.db"]),
+        ({"backup.sh": "cp mail.db archive/mail.db\n"}, None),
+        ({}, None),
+    ],
+)
+def test_named_backup_is_a_source_of_the_only_database(
+    tmp_path: Path, code: dict[str, str], sources: list[str] | None
+) -> None:
+    """A decision asks whether it is one, and it is never the target."""
+    (tmp_path / "archive").mkdir()
+    execute(tmp_path / "shop.db", SHOP.format("hat"))
+    execute(tmp_path / "archive/mail.db", "CREATE TABLE mail(a); INSERT INTO mail VALUES (1), (2)")
+    for file, text in code.items():
+        (tmp_path / file).write_text(text)
+
+    proposal = propose_plan(take_inventory(tmp_path, lambda _words: None))
+
+    files = [source.file for source in proposal.sources if source.decide] if proposal else None
+    assert (files, proposal and proposal.target) == (sources, sources and "shop.db")

@@ -23,15 +23,20 @@ NAMED_ROLES: dict[Role, re.Pattern[str]] = {
         r"(?<![a-z])(bak|snapshot|archived|copies)(?![a-z])|(backups?|copy)(?![a-z])|~$"
         r"|[._-]o(ld|rig)(?![a-z])|(?<![a-z])(old|archives?)/"
     ),
-    "template": re.compile(r"(?<![a-z])(templates?|tmpl|skeleton|blank|seed|examples?)(?![a-z])|(?<![a-z])samples?/"),
-    "test": re.compile(r"(?<![a-z])(tests?|testing|testdata|fixtures?|mocks?|demo)(?![a-z])"),
+    "template": re.compile(r"(?<![a-z@])(templates?|tmpl|skeleton|blank|seed|examples?)(?![a-z])|(?<![a-z])samples?/"),
+    "test": re.compile(r"(?<![a-z@])(tests?|testing|testdata|fixtures?|mocks?|demo)(?![a-z])"),
     "cache": re.compile(r"(?<![a-z])caches?(?![a-z])"),
     "temporary file": re.compile(r"(?<![a-z])(tmp|temp|temporary)/|[._-]te?mp(?![a-z])"),
 }
 """Words that tell what a database is for, whatever its rows are.
 
-As a whole name ("archive.db") such a word may be the subject of the rows. In the name of a folder it is not.
+As a whole name ("archive.db") such a word may be the subject of the rows. In the name of a folder it is not. The domain
+of a mail address, as in ``ada@example.org.db``, says nothing.
 """
+
+
+CODE_NAMES_IT = "the code names it"
+"""Begins the reason why a file may be a source, if code names it."""
 
 
 def classify(database: Database, twin: str = "", files: Collection[str] = ()) -> tuple[Role, str]:
@@ -69,7 +74,7 @@ def doubt_about(role: Role, database: Database, places: Sequence[Mention], live:
         live: The databases that are sources.
     """
     named = [place for place in places if not _role_word(role, place.file)] if role in NAMED_ROLES else []
-    names = f"the code names it ({named[0].file}:{named[0].line})" if named else ""
+    names = f"{CODE_NAMES_IT} ({named[0].file}:{named[0].line})" if named else ""
     alone = "no other database has its tables" if database.rows and not _has_tables_of(database, live) else ""
     if role == "backup":
         return names or alone
