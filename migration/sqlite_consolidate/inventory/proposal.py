@@ -36,6 +36,11 @@ _UNITE_BY_MATCH = (
 )
 _OPEN_KEY = "State by `refers` which columns have keys of this file. If none has, set `on_conflict`."
 _LEAVE_COPY = " To leave the copy where it is, remove this [[source]]."
+_LOOSE = (
+    "If the numbers mean rows of this file, add a [[source.table.refers]]. If they number groups of rows that no table "
+    "has, such as threads, equal numbers of two files become one group: add a column that names the file "
+    "(`constants`), and let the code ask for it, or keep the table apart (`into`). Otherwise there is nothing to do."
+)
 _MOST_COLUMNS = 60  # that one decision names
 
 
@@ -340,10 +345,9 @@ def _ask_about_loose(columns: tuple[str, ...], joined: Mapping[str, str]) -> tup
     if not columns:
         return ()
     looks = f"{join_first_names(columns, _MOST_COLUMNS)} {'looks' if len(columns) == 1 else 'look'} like a reference"
-    advice = "If the numbers mean rows of this file, add a [[source.table.refers]]. Otherwise there is nothing to do."
     compared = [f"{column} ({joined[column]})" for column in columns if column in joined]
     fact = f" Code relates {join_first_names(compared)} to a key." if compared else ""
-    return (f"{looks}, and nothing states to which table.{fact} {advice}",)
+    return (f"{looks}, and nothing states to which table.{fact} {_LOOSE}",)
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,7 @@ def test_decision_about_columns_names_them_all(tmp_path: Path) -> None:
     [question] = source.decide
     assert source.loose == tuple(f"note.{column}" for column in columns)
     assert [column for column in source.loose if column not in question] == []
+    assert re.findall("`(.+?)`", question) == ["constants", "into"]
 
 
 def test_column_is_asked_about_once(tmp_path: Path) -> None:

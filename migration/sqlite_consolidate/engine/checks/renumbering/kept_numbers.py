@@ -40,8 +40,9 @@ _ROWS, _NUMBERS = 20_000, 500  # as many are read of a column
 _MOST_FILES, _MOST_KEYS = 20, 2  # of a pattern, of one column
 _TEXT = (
     "will keep numbers that are keys of tables with new numbers as well, perhaps by chance. No rule says what these"
-    " numbers mean. If they are ids, add [[source.table.refers]] with the column and its `to`. If they are amounts,"
-    " there is nothing to do. Columns:"
+    " numbers mean. If they are ids, add [[source.table.refers]] with the column and its `to`. If they number"
+    " groups of rows that no table has, equal numbers of two files become one group. Tell them apart by a column that"
+    " names the file (`constants`). If they are amounts, there is nothing to do. Columns:"
 )
 
 
