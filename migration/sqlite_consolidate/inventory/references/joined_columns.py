@@ -42,7 +42,7 @@ def find_joined_columns(
     """Yield each column to which a comparison in code gives another meaning than its name.
 
     Code that compares it with keys of several tables leaves open which one is meant. So does code that compares it with
-    another key than the one that its name means.
+    another key than the one that its name means, or only in some of the rows.
 
     Args:
         con: Reads the database.
@@ -59,20 +59,21 @@ def find_joined_columns(
             by_column[each.table, each.column].append(each)
     for (name, column), keys in by_column.items():
         table = by_name[folded(name)]
-        owners = [each.to for each in keys if not _is_reference(by_name[folded(each.to[0])], each.to[1], known)]
+        owners = [each for each in keys if not _is_reference(by_name[folded(each.to[0])], each.to[1], known)]
         if named := [each for each in known.get((name, column), ()) if each.to or each.among]:
-            is_certain = len(named) > 1 or named[0].when or named[0].by or named[0].to in (None, *owners)
-            if not is_certain and any(fits(con, table, column, *to) for to in owners):
+            parents = [each.to for each in owners]
+            is_certain = len(named) > 1 or named[0].when or named[0].by or named[0].to in (None, *parents)
+            if not is_certain and any(fits(con, table, column, *to) for to in parents):
                 yield UnstatedReference(name, column, joined=keys[0].place)
         elif (name, column) in own_keys:
             yield from _keys_of_another(con, by_name, table, keys)
         elif not has_numbers(con, table, column):
             yield UnstatedReference(name, column, is_empty=True)
         else:
-            [to, *others] = owners or [keys[0].to]
-            is_typed = _has_types_beside(con, by_name, table, keys[0])
-            is_known = not others and not is_typed and fits(con, table, column, *to)
-            yield UnstatedReference(name, column, to if is_known else None, joined=keys[0].place)
+            [each, *others] = owners or [keys[0]]
+            is_certain = each.is_certain and not others and not _has_types_beside(con, by_name, table, each)
+            to = each.to if is_certain and fits(con, table, column, *each.to) else None
+            yield UnstatedReference(name, column, to, joined=each.place)
 
 
 def _keys_of_another(
@@ -89,7 +90,7 @@ def _keys_of_another(
         if fits(con, table, each.column, *each.to) and (
             is_later or not fits(con, parent, each.to[1], table.name, each.column)
         ):
-            yield UnstatedReference(table.name, each.column, each.to, joined=each.place)
+            yield UnstatedReference(table.name, each.column, each.to if each.is_certain else None, joined=each.place)
             return
 
 

@@ -59,6 +59,10 @@ def joined(sql: str) -> list[tuple[str, str, tuple[str, str]]]:
         ("SELECT 1 FROM (entry e JOIN account a ON a.id = e.debit) ORDER BY e.id", [DEBIT]),
         ("SELECT 1 FROM pair p JOIN (SELECT debit AS id FROM entry) d JOIN account a ON p.account = a.id", [OF_PAIR]),
         ("SELECT 1 FROM entry e JOIN json_each(e.memo) j JOIN account a ON a.id = e.debit", [DEBIT]),
+        ("SELECT 1 FROM entry e JOIN account a ON a.id = CAST(e.debit AS INT)", [DEBIT]),
+        ("SELECT 1 FROM entry e JOIN account a ON ifnull(e.debit, 0) = coalesce(a.id, ?, 1)", [DEBIT]),
+        ("SELECT 1 FROM old.entry e JOIN OLD.account a ON a.id = e.debit JOIN main.town t ON t.id = a.owner", [DEBIT]),
+        ("SELECT 1 FROM entry WHERE memo = (SELECT 1 FROM account WHERE (account.id = debit)) OR NOT credit", [DEBIT]),
         ("SELECT id FROM entry; SELECT 1 FROM page p JOIN entry ON p.entry_id = entry.id", None),
         ("SELECT 1 FROM account UNION SELECT 1 FROM page JOIN entry ON entry_id = id", None),
     ],
@@ -84,6 +88,11 @@ def test_comparison_with_a_key_is_found(sql: str, expected: list[tuple[str, str,
         "WITH account(id) AS (SELECT 1) SELECT 1 FROM entry e JOIN account a ON a.id = e.debit",
         "SELECT 1 FROM entry e JOIN (SELECT max(id) AS id FROM account) a ON a.id = e.debit",
         "SELECT 1 FROM ? e JOIN account a ON a.id = debit",
+        "SELECT 1 FROM entry e JOIN account a ON NOT a.id = e.debit OR NOT (a.id = e.credit)",
+        "SELECT 1 FROM entry e JOIN account a ON (a.id = e.debit) = 0 AND ((e.credit = a.id)) IS FALSE",
+        "SELECT 1 FROM entry e JOIN account a ON a.id = coalesce(max(e.debit), 1)",
+        "SELECT 1 FROM entry e JOIN old.account a ON a.id = e.debit",
+        "SELECT 1 FROM temp.entry e JOIN temp.account a ON a.id = e.debit",
         "SELECT 1 FROM entry e WHERE debit IN (SELECT max(id) FROM account)",
         "SELECT 1 FROM entry e JOIN account a WHERE id = debit",
     ],
@@ -91,6 +100,52 @@ def test_comparison_with_a_key_is_found(sql: str, expected: list[tuple[str, str,
 def test_another_comparison_is_no_reference(sql: str) -> None:
     """No computed value counts, no declared reference, and no table of another database."""
     assert joined(sql) == []
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ("", True),
+        ("WHERE e.memo = 'tag'", False),
+        ("AND 3 <> e.owed", True),
+        ("AND 3 <> e.credit", False),
+        ("AND e.memo NOT IN ('tag', ?)", False),
+        ("WHERE e.memo LIKE 'tag%'", False),
+        ("WHERE (e.credit AND a.owner)", False),
+        ("WHERE a.owner = 1 AND NOT e.credit ORDER BY e.id", False),
+        ("WHERE memo = 'tag'", False),
+        ("AND e.memo IS 'tag' UNION SELECT 1 FROM account WHERE owner", False),
+        ("WHERE e.memo = ? AND e.credit = :credit AND e.id IN (?)", True),
+        ("WHERE e.memo = '{memo}' AND e.credit = '$credit'", True),
+        ("WHERE a.owner AND a.name = 'tag'", True),
+        ("WHERE e.memo IS NOT NULL AND e.credit > 3", True),
+        ("WHERE e.credit BETWEEN ? AND e.id", True),
+        ("WHERE e.debit = 3", True),
+        ("GROUP BY e.memo = 'tag'", True),
+    ],
+)
+def test_comparison_for_some_rows_is_not_certain(rest: str, expected: bool) -> None:
+    """A literal, or a column that is true or false, says for which rows of the table it holds."""
+    sql = f"SELECT e.memo = 'x' AND e.credit FROM entry e JOIN account a ON a.id = e.debit {rest}"
+    joins = CodeJoins([("a.py:1", each) for each in comparisons_in(sql)])
+
+    assert [(each.column, each.is_certain) for each in keys_in(joins)] == [("debit", expected)]
+
+
+@pytest.mark.parametrize(
+    ("statements", "expected"),
+    [
+        (["SELECT 1 FROM entry WHERE debit NOT IN (SELECT id FROM account)"], ("a.py:0", False)),
+        (["DELETE FROM entry WHERE debit NOT IN (SELECT id FROM account)", LINE[5:-1]], ("a.py:1", True)),
+        ([f"{LINE[5:-1]} WHERE e.memo = 1", LINE[5:-1], f"{LINE[5:-1]} AND e.memo"], ("a.py:1", True)),
+        (["UPDATE entry SET memo = 1 WHERE debit = (SELECT id FROM account)"], ("a.py:0", True)),
+    ],
+)
+def test_one_certain_statement_is_enough(statements: list[str], expected: tuple[str, bool]) -> None:
+    """The place is that of the statement that is certain."""
+    comparisons = [(f"a.py:{n}", each) for n, sql in enumerate(statements) for each in comparisons_in(sql)]
+
+    assert [(each.place, each.is_certain) for each in keys_in(CodeJoins(comparisons))] == [expected]
 
 
 def test_using_compares_the_columns_of_both_tables() -> None:

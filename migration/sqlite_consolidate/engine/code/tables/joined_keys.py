@@ -14,10 +14,15 @@ from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
-    from sqlite_consolidate.engine.code.tables.compared_columns import ColumnName, Comparison, QueryScope
+    from sqlite_consolidate.engine.code.tables.compared_columns import (
+        ColumnName,
+        Comparison,
+        NamedTable,
+        QueryScope,
+    )
     from sqlite_consolidate.engine.code.tables.relations.model_relation import ModelRelation
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 
@@ -35,6 +40,7 @@ class JoinedKey(NamedTuple):
         to: Table and key.
         place: File and line of the code.
         conditions: Folded columns of the table that each statement with the comparison compares with values as well.
+        is_certain: Whether a statement compares them for all rows of the table.
     """
 
     table: str
@@ -42,6 +48,23 @@ class JoinedKey(NamedTuple):
     to: tuple[str, str]
     place: str
     conditions: frozenset[str]
+    is_certain: bool = True
+
+
+class MeantColumn(NamedTuple):
+    """Hold a column of a database that a statement names.
+
+    Attributes:
+        named: The table as the statement names it.
+    """
+
+    table: Table
+    column: str
+    named: NamedTable
+
+    def is_limited_by(self, others: Iterable[MeantColumn]) -> bool:
+        """Return whether one of other columns is of the same row."""
+        return any(each.named is self.named and each.column != self.column for each in others)
 
 
 class CodeJoins:
@@ -68,34 +91,41 @@ class CodeJoins:
 
     def columns_in(self, schema: Schema) -> set[JoinedColumns]:
         """Return the columns of two tables of a database that SQL compares with each other."""
-        pairs = (pair for _, _, *pair in self._compared(schema))
         return {
-            ((left.name, column), (right.name, other))
-            for (left, column), (right, other) in pairs
-            if left.name != right.name
+            ((left.table.name, left.column), (right.table.name, right.column))
+            for _, _, left, right in self._compared(schema)
+            if left.table.name != right.table.name
         }
 
-    def _compared(self, schema: Schema) -> Iterator[tuple[str, Comparison, tuple[Table, str], tuple[Table, str]]]:
-        """Yield each comparison of two columns of a database, with its place and the columns."""
+    def _compared(self, schema: Schema) -> Iterator[tuple[str, Comparison, MeantColumn, MeantColumn]]:
+        """Yield each comparison of two columns of a database, with its place and the columns.
+
+        A table that the statement has from another database of the connection is none of these.
+        """
         tables = {folded(table.name): table for table in schema.tables.values()}
         names = tables.keys() | {folded(view.name) for view in schema.views}
         for place, comparison in self._comparisons:
             left, right = (_column(name, tables) for name in (comparison.left, comparison.right))
-            if left and right and comparison.tables <= names:
-                yield place, comparison, left, right
+            if left and right and left.named.database == right.named.database != "temp":
+                database = left.named.database
+                if {name for where, name in comparison.tables if where == database} <= names:
+                    yield place, comparison, left, right
 
     def _find(self, schema: Schema) -> Iterator[JoinedKey]:
         known: dict[tuple[str, str, tuple[str, str]], JoinedKey] = {}
+        tables = {folded(table.name): table for table in schema.tables.values()}
         for place, comparison, left, right in self._compared(schema):
-            for (table, column), (parent, key) in ((left, right), (right, left)):
-                joined = table.name, column, (parent.name, key)
-                is_joined = parent.primary_key == (key,) and (table, column) != (parent, key)
+            for child, parent in ((left, right), (right, left)):
+                table, column = child.table, child.column
+                is_joined = parent.table.primary_key == (parent.column,) and (table, column) != parent[:2]
                 if is_joined and not _is_declared(table, column):
-                    columns = {folded(each.name) for each in table.columns}
-                    first = known.get(joined, JoinedKey(*joined, place, comparison.conditions & columns))
-                    known[joined] = first._replace(conditions=first.conditions & comparison.conditions)
-        for each in self._related({folded(table.name): table for table in schema.tables.values()}):
-            known[each[:3]] = known.get(each[:3], each)._replace(conditions=frozenset())
+                    conditions = comparison.conditions & {folded(each.name) for each in table.columns}
+                    limits = (_column(name, tables) for name in comparison.limits)
+                    is_certain = comparison.is_match and not child.is_limited_by(filter(None, limits))
+                    to = parent.table.name, parent.column
+                    _add(known, JoinedKey(table.name, column, to, place, conditions, is_certain))
+        for each in self._related(tables):
+            _add(known, each)
         yield from known.values()
 
     def _related(self, tables: Mapping[str, Table]) -> Iterator[JoinedKey]:
@@ -126,16 +156,28 @@ def read_code_joins(scope: ScanScope) -> CodeJoins:
     return CodeJoins(comparisons, relations)
 
 
-def _column(named: ColumnName, tables: Mapping[str, Table]) -> tuple[Table, str] | None:
-    """Return the table and the column that a name means, or None if it is not certain."""
-    scope: QueryScope | None = named.scope
+def _add(known: dict[tuple[str, str, tuple[str, str]], JoinedKey], other: JoinedKey) -> None:
+    """Add what code says of a column to what other code says."""
+    first = known.get(other[:3], other)
+    conditions, is_certain = first.conditions & other.conditions, first.is_certain or other.is_certain
+    known[other[:3]] = (first if first.is_certain else other)._replace(conditions=conditions, is_certain=is_certain)
+
+
+def _column(name: ColumnName, tables: Mapping[str, Table]) -> MeantColumn | None:
+    """Return the column that a name means, or None if it is not certain."""
+    scope: QueryScope | None = name.scope
     while scope is not None:
-        possible = [tables.get(table) for alias, table in scope.tables if named.alias in ("", alias)]
-        meant = [(table, column) for table in possible if table and (column := _stored_name(table, named.column))]
-        if named.alias and possible:
+        possible = [(each, tables.get(each.name)) for each in scope.tables if name.alias in ("", each.alias)]
+        meant = [
+            MeantColumn(table, column, each)
+            for each, table in possible
+            if table and (column := _stored_name(table, name.column))
+        ]
+        if name.alias and possible:
             return meant[0] if len(possible) == len(meant) == 1 else None
-        if meant or None in possible:
-            return meant[0] if len(meant) == 1 and None not in possible else None
+        is_known = all(table for _, table in possible)
+        if meant or not is_known:
+            return meant[0] if len(meant) == 1 and is_known else None
         scope = scope.outer
     return None
 
