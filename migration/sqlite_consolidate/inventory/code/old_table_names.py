@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.scanning.old_names import Mention
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+from sqlite_consolidate.engine.code.tables.opened_databases import databases_by_code
 from sqlite_consolidate.engine.code.tables.renamed_tables import find_old_table_names
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.code.smoke_tests import name_apart, propose_smoke_tests
@@ -31,10 +32,8 @@ def note_old_names(inventory: Inventory, refined: RefinedProposal, excluded: Seq
     """
     proposal = refined.proposal
     renamed = {file: _renamed(source) for source in proposal.sources for file in source.all_files}
-    opened: dict[str, set[str]] = {}
-    for entry in inventory.entries:
-        for mention in entry.mentions if entry.file in renamed or entry.file == proposal.target else ():
-            opened.setdefault(mention.file, set()).add(entry.file)
+    used = [entry for entry in inventory.entries if entry.file in renamed or entry.file == proposal.target]
+    opened = databases_by_code((entry.file, entry.mentions) for entry in used)
     never_open = frozenset(candidate.identity for candidate in inventory.discovery.candidates)
     scope = ScanScope(inventory.root, ["."], [*renamed], proposal.target, never_open, frozenset(excluded))
     places = find_old_table_names(scope, opened, renamed)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.code.scanning.old_names import any_of
 from sqlite_consolidate.engine.code.scanning.scan import is_documentation, text_of
 from sqlite_consolidate.engine.code.scanning.scanned_files import list_scanned_files
-from sqlite_consolidate.engine.code.source_files import has_only_literals, is_database
+from sqlite_consolidate.engine.code.tables.opened_databases import OpenedDatabases, databases_by_code
 from sqlite_consolidate.engine.code.tables.sql_texts import tables_named_in
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import join_first_names
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.rewrite import Rewrite
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
-
-_NAME = re.compile(r"(?<![\w%*$}.-])[\w-]+\.\w+(?![\w.-])")
-_LITERAL_NAME = re.compile(rf"{_NAME.pattern}(?=[\"'`?])")
-"""A name of a file at the end of a text, so that an attribute is none."""
 
 Renamed = dict[str, dict[str, str]]
 """Each source database to the folded names of its renamed tables and views, each with the name in the target."""
@@ -66,17 +61,14 @@ def find_old_table_names(
     tables = {name for names in renamed.values() for name in names}
     if not tables:
         return []
-    known = {posixpath.basename(file) for file in (*scope.databases, scope.target)}
+    databases_of = OpenedDatabases(scope, opened)
     may_name = re.compile(any_of(tables), re.IGNORECASE)
-    by_folder: dict[str, set[str]] = {}
-    for file, databases in opened.items():
-        by_folder.setdefault(posixpath.dirname(file), set()).update(databases)
     places = []
     for file in list_scanned_files(scope).files:
-        databases = sorted(set(opened.get(file) or _nearest(file, by_folder)) & renamed.keys())
+        databases = sorted(databases_of.of(file) & renamed.keys())
         names = {name for database in databases for name in renamed[database]}
         text = text_of(os.fspath(scope.root), file, planned or {}) if names and not is_documentation(file) else None
-        if not text or not may_name.search(text) or (file not in opened and _opens_another(file, text, known)):
+        if not text or not may_name.search(text) or databases_of.is_of_another(file, text):
             continue
         for line, name in tables_named_in(file, text, names):
             into = {database: renamed[database][name] for database in databases if name in renamed[database]}
@@ -95,10 +87,7 @@ def old_table_findings(
         rewrites: The planned rewrites.
         renamed: The tables and views that have other names in the target.
     """
-    opened: dict[str, set[str]] = {}
-    for database, mentions in uses.items():
-        for mention in mentions:
-            opened.setdefault(mention.file, set()).add(database)
+    opened = databases_by_code(uses.items())
     places = find_old_table_names(scope, opened, renamed, {rewrite.file: rewrite.after for rewrite in rewrites})
     return [Finding.of("old-table-name", f"{place.file}:{place.line}", _text(place, scope.target)) for place in places]
 
@@ -107,20 +96,3 @@ def _text(place: OldTableName, target: str) -> str:
     names = join_first_names([f"{place.table} of {database} is {name}" for database, name in place.into.items()])
     fact = f"{names} in {target}, and the code names {place.table} here."
     return f"{fact} Change it by a [[reference]] if it means that one."
-
-
-def _opens_another(file: str, text: str, known: Collection[str]) -> bool:
-    """Return whether a file names a database that is none of some, by its ending.
-
-    A name with a part that is computed can be any.
-    """
-    names = (_LITERAL_NAME if has_only_literals(file) else _NAME).findall(text)
-    return any(is_database(name) and name not in known for name in names)
-
-
-def _nearest(file: str, by_folder: Mapping[str, Collection[str]]) -> Collection[str]:
-    """Return the databases that files of the nearest folder at or above a file name."""
-    folder = posixpath.dirname(file)
-    while folder and folder not in by_folder:
-        folder = posixpath.dirname(folder)
-    return by_folder.get(folder, ())
