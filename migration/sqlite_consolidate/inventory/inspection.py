@@ -207,7 +207,7 @@ def inspect_file(
             tables = tuple(_table(con, schema, table) for name, table in schema.tables.items() if name in names)
             joined = tuple(_joined(con, schema, view.name) for view in schema.views)
             moved = [table.table for table in tables]
-            unstated = find_all_references(con, schema, moved, joins.keys_in(schema) if joins else ())
+            unstated = find_all_references(con, schema, moved, joins.keys_in(schema, candidate.file) if joins else ())
             related = find_equal_values(con, moved, joins.columns_in(schema) if joins else ())
             counts = [(table.table, table.rows or 0) for table in tables if not table.has_more]
             statistics = count_values(with_sqlite_utils(con), counts, unstated)
@@ -218,6 +218,23 @@ def inspect_file(
     readable = _database(path, candidate, "database")
     known = replace(readable, schema=schema, tables=tables, joined=joined, statistics=statistics)
     return replace(known, unstated=unstated, related=related)
+
+
+def read_file_schema(root: Path, candidate: Candidate, limits: Limits | None = None) -> Schema | None:
+    """Return the schema of a file, or None if it cannot be read.
+
+    The file is not changed.
+    """
+    path, limits = root / candidate.file, limits or Limits()
+    is_unread = candidate.unread_reason or not candidate.is_database or not _is_utf8(candidate.file)
+    if is_unread or has_hot_journal(path):
+        return None
+    try:
+        with limits.deadline.within(_SECONDS, candidate.file), _open(path, candidate, limits) as con:
+            con.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+            return read_schema(con)
+    except (ProblemError, sqlite3.Error, UnicodeDecodeError, OSError):
+        return None
 
 
 def _is_utf8(file: str) -> bool:

@@ -15,18 +15,18 @@ from sqlite_consolidate.engine.code.scanning.name_patterns import fits_open_patt
 from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
-from sqlite_consolidate.engine.code.tables.joined_keys import read_code_joins
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.processes import Holder, find_holders
 from sqlite_consolidate.engine.sqlite.sidecars import SHM, SIDECARS
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.inventory.classification import Overlap, find_duplicates, find_overlaps
+from sqlite_consolidate.inventory.code.read_joins import read_joins, with_doubts
 from sqlite_consolidate.inventory.discovery import Discovery, discover
 from sqlite_consolidate.inventory.inspection import Database, inspect_file
 from sqlite_consolidate.inventory.selection.roles import CODE_NAMES_IT, Role, classify, doubt_about
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
@@ -145,20 +145,22 @@ def take_inventory(
     database_identities = frozenset(candidate.identity for candidate in discovery.candidates)
     names = [candidate.file for candidate in discovery.candidates]
     scope = ScanScope(root, ["."], names, never_open=database_identities, excluded=frozenset(excluded))
+    on_progress(f"reading {discovery.files} files for mentions")
+    scanned = find_mentions(scope, progress=progress)
+    in_use = mentions_of_each(scope, [mention for mention in scanned.mentions if mention.kind in KINDS_IN_USE])
     on_progress("reading the SQL of the code")
-    joins = read_code_joins(scope)
+    joins = read_joins(scope, discovery, in_use, scanned.mentions, limits)
     on_progress(f"looking into {len(discovery.candidates)} files")
     databases: list[Database] = []
     progress.begin(len(discovery.candidates), "files", lambda: len(databases))
     for candidate in discovery.candidates:
         databases.append(inspect_file(root, candidate, limits, joins))  # noqa: PERF401 -- its length is the progress
+    databases = with_doubts(databases, joins)
     on_progress("comparing databases")
     duplicates = find_duplicates(root, databases, limits)
-    on_progress(f"reading {discovery.files} files for mentions")
-    scanned = find_mentions(scope, progress=progress)
     on_progress("listing the processes that have them open")
     held = find_holders([root / database.file for database in databases])
-    entries = _entries(scope, databases, duplicates, scanned.mentions, held.entries)
+    entries = _entries(scope, databases, duplicates, in_use, scanned.mentions, held.entries)
     return Inventory(
         root=root,
         entries=entries,
@@ -195,10 +197,10 @@ def _entries(
     scope: ScanScope,
     databases: Sequence[Database],
     duplicates: Sequence[Sequence[str]],
+    in_use: Mapping[str, tuple[Mention, ...]],
     scanned: Sequence[Mention],
     held: Sequence[Holder],
 ) -> tuple[Entry, ...]:
-    of_each = mentions_of_each(scope, [mention for mention in scanned if mention.kind in KINDS_IN_USE])
     twins = {file: group[0] for group in duplicates for file in group[1:]}
     files = frozenset(database.file for database in databases if database.kind == "database")
     by_holder: dict[str, list[Holder]] = defaultdict(list)
@@ -210,7 +212,7 @@ def _entries(
             database,
             *classify(database, twins.get(database.file, ""), files),
             twins.get(database.file, ""),
-            of_each[database.file],
+            in_use[database.file],
             tuple(by_holder[database.file]),
             tuple(mention for mention in open_patterns if fits_open_pattern(mention.pattern, database.file)),
         )

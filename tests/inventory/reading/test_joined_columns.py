@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.code.tables.compared_columns import comparisons_i
 from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
 from sqlite_consolidate.inventory.discovery import discover
 from sqlite_consolidate.inventory.inspection import inspect_file
+from sqlite_consolidate.inventory.inventory import take_inventory
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from tests.support.workspaces.inventory_folder import proposal_of
 from tests.support.workspaces.whole_run import execute
@@ -149,3 +150,59 @@ def test_plan_names_the_line_of_code(tmp_path: Path, debit: int, is_key: bool, f
     assert stated == ([("debit", "account.id", place)] if is_key else [])
     assert source.loose == (() if is_key else ("entry.debit",))
     assert place in render_plan(refined.proposal, "2026-11-29")
+
+
+TILL = "CREATE TABLE account(id INTEGER PRIMARY KEY, name); CREATE TABLE entry(debit INTEGER, {});"
+TILL += "INSERT INTO account VALUES (1, 'x'), (2, 'y'), (3, 'z'); INSERT INTO entry(debit) VALUES (2), (3);"
+TEXT = f'Q = "{OF_ACCOUNT}"\n'
+
+
+@pytest.mark.parametrize(
+    ("code", "columns", "expected"),
+    [
+        ({"a/app.py": f'D = "a.db"\n{TEXT}'}, "deal", {"a/a.db": True, "b/b.db": None, "b/c.db": None}),
+        ({"a/app.py": f'D = "a.db"\n{TEXT}'}, "memo, deal", {"a/a.db": True, "b/b.db": True, "b/c.db": True}),
+        ({"a/set.py": 'D = "a.db"', "a/app.py": TEXT}, "deal", {"a/a.db": True, "b/b.db": None, "b/c.db": None}),
+        ({"b/app.py": f'D = "c.db"\n{TEXT}'}, "deal", {"a/a.db": None, "b/b.db": True, "b/c.db": True}),
+        ({"app.py": TEXT}, "deal", {"a/a.db": False, "b/b.db": False, "b/c.db": False}),
+        ({"app.py": TEXT}, "memo, deal", {"a/a.db": True, "b/b.db": True, "b/c.db": True}),
+        ({"app.py": f'D = "a/a.db", "b/b.db"\n{TEXT}'}, "deal", {"a/a.db": False, "b/b.db": False, "b/c.db": False}),
+        ({"app.py": f'D = "d.db"\n{TEXT}'}, "memo", {"a/a.db": True, "b/b.db": True, "b/c.db": True}),
+        ({"app.py": f'D = "/srv/e.db"\n{TEXT}'}, "memo", {"a/a.db": False, "b/b.db": False, "b/c.db": False}),
+        ({"old/app.py": TEXT}, "memo", {"a/a.db": False, "b/b.db": False, "b/c.db": False}),
+        ({"old/app.py": TEXT, "app.py": TEXT}, "memo", {"a/a.db": True, "b/b.db": True, "b/c.db": True}),
+        ({"vendor/lib/app.py": TEXT}, "memo", {"a/a.db": False, "b/b.db": False, "b/c.db": False}),
+        ({"scold/app.py": TEXT}, "memo", {"a/a.db": True, "b/b.db": True, "b/c.db": True}),
+    ],
+    ids=[
+        "own database",
+        "same tables",
+        "settings of the folder",
+        "other program",
+        "any database",
+        "versions",
+        "two databases",
+        "database without the tables",
+        "unknown database",
+        "old code",
+        "old and new code",
+        "code of others",
+        "other word",
+    ],
+)
+def test_statement_means_tables_of_opened_databases(
+    tmp_path: Path, code: dict[str, str], columns: str, expected: dict[str, bool | None]
+) -> None:
+    """Another program can have other tables of the same names."""
+    databases = {"a/a.db": TILL.format(columns), "b/b.db": TILL.format("memo"), "b/c.db": TILL.format("memo")}
+    for file, sql in {**databases, "d.db": "CREATE TABLE town(a); INSERT INTO town VALUES (1)"}.items():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        execute(tmp_path / file, sql)
+    for file, text in code.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text, "utf-8")
+
+    entries = take_inventory(tmp_path, lambda _words: None).entries
+
+    joined = {entry.file: [each for each in entry.database.unstated if each.joined] for entry in entries}
+    assert {file: bool(joined[file][0].to) if joined[file] else None for file in databases} == expected

@@ -36,6 +36,7 @@ from sqlite_consolidate.engine.code.suggestions.shared_names import (
     with_shared_names,
 )
 from sqlite_consolidate.engine.code.tables.joined_keys import read_code_joins
+from sqlite_consolidate.engine.code.tables.opened_databases import OpenedDatabases, databases_by_code
 from sqlite_consolidate.engine.code.tables.renamed_tables import old_table_findings
 from sqlite_consolidate.engine.run.results import Preflight, RunResults
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -46,11 +47,12 @@ from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import counted, join_first_names, list_names, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import ExitStack
 
     from sqlite_consolidate.engine.backup.copied_files import CopiedFiles
     from sqlite_consolidate.engine.code.rewrite import Rewrite
+    from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.engine.code.scanning.scan import ScanResult
     from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
     from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
@@ -141,15 +143,31 @@ def _code_findings(
     uses = with_shared_names(uses_of_each(scope, mentions, planned), find_shared_names(scope))
     yield from unreferenced_findings(scope, mentions, planned, uses)
     yield from shared_name_findings(run.root, run.plan.target, find_shared_names(scope, planned))
-    if any(mapping.shifted for mapping in inspected.mappings):
-        yield from _column_findings(inspected, read_code_joins(scope))
+    is_shifted = any(mapping.shifted for mapping in inspected.mappings)
     renamed, merged = _renamed(inspected), find_merged_tables(inspected)
-    if not merged and not any(renamed.values()):
+    if not (is_shifted or merged or any(renamed.values())):
         return
-    if any(renamed.values()) or any(run.plan.target in table.files for table in merged):
+    if is_shifted or any(renamed.values()) or any(run.plan.target in table.files for table in merged):
         uses |= uses_of_target(scope, uses)
+    if is_shifted:
+        yield from _column_findings(inspected, read_code_joins(scope, _opened_databases(scope, inspected, uses)))
     yield from old_table_findings(scope, uses, planned, renamed)
     yield from files_told_apart(inspected, merged, uses)
+
+
+def _opened_databases(
+    scope: ScanScope, inspected: InspectedDatabases, uses: Mapping[str, Sequence[Mention]]
+) -> OpenedDatabases:
+    """Return the databases of the plan that code opens.
+
+    Args:
+        scope: The files that are scanned.
+        inspected: All databases.
+        uses: Each database with the places that name it.
+    """
+    databases = [*inspected.sources.values(), *([inspected.target] if inspected.target else ())]
+    schemas = {database.file: database.schema for database in databases}
+    return OpenedDatabases(scope, databases_by_code(uses.items()), schemas.get)
 
 
 def _column_findings(inspected: InspectedDatabases, joins: CodeJoins) -> list[Finding]:

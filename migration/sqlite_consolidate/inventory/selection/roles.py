@@ -34,6 +34,8 @@ As a whole name ("archive.db") such a word may be the subject of the rows. In th
 of a mail address, as in ``ada@example.org.db``, says nothing.
 """
 
+_OF_OTHERS = re.compile(r"(?<![a-z])(vendor|third[_-]?party)/")
+
 
 CODE_NAMES_IT = "the code names it"
 """Begins the reason why a file may be a source, if code names it."""
@@ -87,6 +89,15 @@ def is_named_as_copy(file: str) -> bool:
     Of two databases with equal content, the one with such a path is the copy.
     """
     return any(_role_word(named_role, file) for named_role in NAMED_ROLES)
+
+
+def is_apart_from_programs(file: str) -> bool:
+    """Return whether a file of code is in a folder whose code may be that of no program.
+
+    Such a folder has tests, examples, old versions, or code of other authors.
+    """
+    folder = file.rpartition("/")[0] + "/"
+    return is_named_as_copy(folder) or bool(_OF_OTHERS.search(folded(folder)))
 
 
 def _has_tables_of(database: Database, others: Iterable[Database]) -> bool:

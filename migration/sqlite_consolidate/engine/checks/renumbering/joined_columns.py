@@ -39,7 +39,8 @@ def joined_column_findings(
     reported = {(each.subject, each.column) for each in databases.findings if each.id == "id-unfollowed"}
     for mappings in followed.by_source.values():
         by_name = {folded(mapping.table_map.name): mapping for mapping in mappings}
-        for table, column, (other, key), place, *_ in joins.keys_in(databases.database_of(mappings[0]).schema):
+        database = databases.database_of(mappings[0])
+        for table, column, (other, key), place, *_ in joins.keys_in(database.schema, database.file):
             mapping, parent = by_name.get(folded(table)), by_name.get(folded(other))
             if not mapping or not parent or key not in changing_keys(parent):
                 continue

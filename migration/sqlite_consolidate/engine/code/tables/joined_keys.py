@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
     from sqlite_consolidate.engine.code.tables.compared_columns import (
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         NamedTable,
         QueryScope,
     )
+    from sqlite_consolidate.engine.code.tables.opened_databases import OpenedDatabases
     from sqlite_consolidate.engine.code.tables.relations.model_relation import ModelRelation
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 
@@ -71,23 +72,48 @@ class CodeJoins:
     """Know the columns that code relates to each other, whatever the databases are."""
 
     def __init__(
-        self, comparisons: Sequence[tuple[str, Comparison]], relations: Sequence[tuple[str, ModelRelation]] = ()
+        self,
+        comparisons: Sequence[tuple[str, Comparison]],
+        relations: Sequence[tuple[str, ModelRelation]] = (),
+        opened: OpenedDatabases | None = None,
+        uncertain: Collection[str] = (),
     ) -> None:
-        """Take each comparison of SQL and each relation of models with its place."""
+        """Take what code relates.
+
+        Args:
+            comparisons: Each comparison of SQL with its place.
+            relations: Each relation of models with its place.
+            opened: The databases that code opens. None if it counts for any database.
+            uncertain: Files of code of which it is not certain that a program of the databases uses them.
+        """
         self._comparisons = comparisons
         self._relations = relations
-        self._known: dict[tuple[str, ...], tuple[JoinedKey, ...]] = {}
+        self._opened = opened
+        self._uncertain = uncertain
+        files = {_file_of(place) for place, _ in (*comparisons, *relations)}
+        self._databases = {file: databases for file in files if opened and (databases := opened.of(file))}
+        self._known: dict[tuple[frozenset[str], tuple[str, ...]], tuple[JoinedKey, ...]] = {}
 
-    def keys_in(self, schema: Schema) -> tuple[JoinedKey, ...]:
+    def keys_in(self, schema: Schema, database: str = "") -> tuple[JoinedKey, ...]:
         """Return the columns of a database that are related to a key.
 
         A column that a FOREIGN KEY declares is none. A statement counts only if the database has all of its tables.
         Thousands of files have the same schema, which is looked up once.
+
+        Args:
+            schema: Its schema.
+            database: Its path. Empty if all code counts.
         """
-        statements = (*(table.sql for table in schema.tables.values()), *(view.name for view in schema.views))
-        if statements not in self._known:
-            self._known[statements] = tuple(self._find(schema)) if self._comparisons or self._relations else ()
-        return self._known[statements]
+        others = frozenset(file for file, opened in self._databases.items() if database and database not in opened)
+        known = others, (*(table.sql for table in schema.tables.values()), *(view.name for view in schema.views))
+        if known not in self._known:
+            self._known[known] = tuple(self._find(schema, others)) if self._comparisons or self._relations else ()
+        return self._known[known]
+
+    def can_open(self, place: str, database: str) -> bool:
+        """Return whether code opens a database, or names none, so that it can open any."""
+        databases = self._databases.get(_file_of(place))
+        return databases is None or database in databases
 
     def columns_in(self, schema: Schema) -> set[JoinedColumns]:
         """Return the columns of two tables of a database that SQL compares with each other."""
@@ -111,9 +137,23 @@ class CodeJoins:
                 if {name for where, name in comparison.tables if where == database} <= names:
                     yield place, comparison, left, right
 
-    def _find(self, schema: Schema) -> Iterator[JoinedKey]:
+    def _find(self, schema: Schema, others: Collection[str]) -> Iterator[JoinedKey]:
+        """Yield the columns that are related to a key, each once.
+
+        Args:
+            schema: The schema of a database.
+            others: The files of code that open other databases.
+        """
         known: dict[tuple[str, str, tuple[str, str]], JoinedKey] = {}
         tables = {folded(table.name): table for table in schema.tables.values()}
+        for each in (*self._joined(schema, tables), *self._related(tables)):
+            file, related = _file_of(each.place), [tables[folded(name)] for name in (each.table, each.to[0])]
+            if file not in others or (self._opened and self._opened.can_mean(file, related)):
+                _add(known, each._replace(is_certain=each.is_certain and file not in self._uncertain))
+        yield from known.values()
+
+    def _joined(self, schema: Schema, tables: Mapping[str, Table]) -> Iterator[JoinedKey]:
+        """Yield the columns that SQL compares with a key."""
         for place, comparison, left, right in self._compared(schema):
             for child, parent in ((left, right), (right, left)):
                 table, column = child.table, child.column
@@ -123,10 +163,7 @@ class CodeJoins:
                     limits = (_column(name, tables) for name in comparison.limits)
                     is_certain = comparison.is_match and not child.is_limited_by(filter(None, limits))
                     to = parent.table.name, parent.column
-                    _add(known, JoinedKey(table.name, column, to, place, conditions, is_certain))
-        for each in self._related(tables):
-            _add(known, each)
-        yield from known.values()
+                    yield JoinedKey(table.name, column, to, place, conditions, is_certain)
 
     def _related(self, tables: Mapping[str, Table]) -> Iterator[JoinedKey]:
         """Yield the columns that models relate to a key."""
@@ -139,21 +176,40 @@ class CodeJoins:
                     yield JoinedKey(table.name, name, (other.name, end), place, frozenset())
 
 
-def read_code_joins(scope: ScanScope) -> CodeJoins:
+def read_code_joins(
+    scope: ScanScope, opened: OpenedDatabases | None = None, is_uncertain: Callable[[str], bool] = lambda _: False
+) -> CodeJoins:
     """Return the columns that scanned files relate to each other.
 
     Documentation does not count.
+
+    Args:
+        scope: The files.
+        opened: The databases that they open. None if each can mean any database.
+        is_uncertain: Returns for a file whether it may be no code of a program, by its path.
     """
+    uncertain: set[str] = set()
     comparisons: list[tuple[str, Comparison]] = []
     relations: list[tuple[str, ModelRelation]] = []
     for file in list_scanned_files(scope).files:
         text = None if is_documentation(file) else text_of(os.fspath(scope.root), file, {})
         if not text or len(text) > _MOST_CHARACTERS:
             continue
-        relations += [(f"{file}:{each.line}", each) for each in relations_in(file, text)]
-        for statement, first, last in statements_in(file, text) if may_compare(text) else ():
-            comparisons += [(f"{file}:{min(first + each.line, last)}", each) for each in comparisons_in(statement)]
-    return CodeJoins(comparisons, relations)
+        stated = [(f"{file}:{each.line}", each) for each in relations_in(file, text)]
+        compared = [
+            (f"{file}:{min(first + each.line, last)}", each)
+            for statement, first, last in (statements_in(file, text) if may_compare(text) else ())
+            for each in comparisons_in(statement)
+        ]
+        if (stated or compared) and (is_uncertain(file) or (opened and opened.is_of_another(file, text))):
+            uncertain.add(file)
+        comparisons += compared
+        relations += stated
+    return CodeJoins(comparisons, relations, opened, uncertain)
+
+
+def _file_of(place: str) -> str:
+    return place.rpartition(":")[0]
 
 
 def _add(known: dict[tuple[str, str, tuple[str, str]], JoinedKey], other: JoinedKey) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import re
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.code.scanning.text_patterns import is_yaml
 from sqlite_consolidate.engine.code.scopes import child_nodes, nodes_of
 from sqlite_consolidate.engine.code.source_files import LINE_END, find_line, is_python
 from sqlite_consolidate.engine.code.syntax import parse_tree
@@ -18,14 +19,31 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
 _VERB = r"(?:select|insert|update|delete|replace|with|create|alter|drop|attach|pragma|begin|explain)\b"
-_STARTS = re.compile(rf"\s*{_VERB}", re.IGNORECASE)
+_COMMENTS = r"\s*(?:(?:--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)\s*)*"
+_COMMENTS_IN_QUOTES = r"\s*(?:(?:--(?:(?!\1)[^\n])*\n|/\*(?:(?!\1)[^*]|\*(?!/))*\*/)\s*)*"
+_STARTS = re.compile(rf"{_COMMENTS}{_VERB}", re.IGNORECASE)
 _LITERAL = re.compile(
-    rf"""("{{3}}|'{{3}}|["'`])(?P<text>\s*{_VERB}(?:\\.|(?!\1).)*)\1"""
-    r"""|<<[<~-]?[ \t]*["']?(\w+)["']?[^\n]*\n(?P<document>.*?)\n[ \t]*\3\b""",
+    rf"""("{{3}}|'{{3}}|["'`])(?P<text>{_COMMENTS_IN_QUOTES}{_VERB}(?:\\.|(?!\1).)*)\1"""
+    r"""|<<[<~-]?[ \t]*["']?(\w+)["']?[^\n]*\n(?P<document>.*?)\n[ \t]*\3\b"""
+    rf"""|\bqq?\{{(?P<braces>\s*{_VERB}[^{{}}]*)\}}|\[\[(?P<brackets>\s*{_VERB}.*?)\]\]""",
     re.IGNORECASE | re.DOTALL,
 )
-"""A text in quotes that begins like a statement, or a here-document."""
-_MAY_BEGIN = re.compile(rf"""["'`](?:\s|\\.)*{_VERB}|<<""", re.IGNORECASE)
+"""A text in quotes that begins like a statement, or a here-document. Perl has braces, and Lua brackets, for quotes."""
+_NEXT = re.compile(
+    r"""\s*(?:\.\.|<>|[+.&])\s*(?:(?P<value>[\w$.]+)\s*(?:\.\.|<>|[+.&])\s*)?"""
+    r"""(?P<mark>["'])(?P<text>(?:\\.|(?!(?P=mark)).)*)(?P=mark)""",
+    re.DOTALL,
+)
+"""A text that a program joins to the one before it, with a value between them."""
+_MOST_JOINED = 200
+_ESCAPED = re.compile(r"""\\(?:[nrt]|(["'`\n]))""")
+_COMMAND = re.compile(r"^\.[a-z][^\n]*\n", re.MULTILINE)
+"""A command of the program sqlite3."""
+_BLOCK = re.compile(r"(?P<indent>[ \t]*)(?:\S.*)?[:-][ \t]+[|>][+-]?[ \t]*")
+"""The line of YAML before a text of several lines."""
+_MAY_BEGIN = re.compile(
+    rf"""["'`](?:\s|\\.)*(?:{_VERB}|--[^\n"'`]*\n|/\*)|<<|(?:\bqq?\{{|\[\[)\s*{_VERB}""", re.IGNORECASE
+)
 """What each program with such a text has, so that most programs are not parsed."""
 _HAS_A_TABLE = re.compile(r"\b(?:from|into|join|table|update|view)\s", re.IGNORECASE)
 _NAMES_A_TABLE = {  # a word before a table or view, to the words of which a statement with it has one
@@ -121,24 +139,50 @@ def statements_in(file: str, text: str) -> Iterator[tuple[str, int, int]]:
     """
     if _is_sql(file):
         yield text, 1, find_line(text, len(text))
-    elif _MAY_BEGIN.search(text):
+    elif is_yaml(file):
+        yield from (block for block in _blocks(text) if _STARTS.match(block[0]))
+    if not _is_sql(file) and _MAY_BEGIN.search(text):
         yield from _statements(file, text)
 
 
 def _statements(file: str, text: str) -> Iterator[tuple[str, int, int]]:
     if is_python(file):
         try:
-            yield from _python_statements(parse_tree(text))
+            tree = parse_tree(text)
+            yield from _python_statements(tree)
+            yield from _extended_statements(tree) if "+=" in text else ()
         except (SyntaxError, RecursionError):
             pass
         else:
             return
     if not any(_HAS_A_TABLE.search(match[0]) for match in _LITERAL.finditer(text)):
         return  # a language is read by its lexer, which takes a second for a megabyte
-    for match in _LITERAL.finditer(without_comments(file, text)):
-        statement = match["text"] or match["document"] or ""
+    code = without_comments(file, text)
+    for match in _LITERAL.finditer(code):
+        statement = _COMMAND.sub("\n", f"{match['document']}\n") if match["document"] else _joined_text(code, match)
         if _STARTS.match(statement):
             yield statement, find_line(text, match.start()), find_line(text, match.end())
+
+
+def _joined_text(code: str, match: re.Match[str]) -> str:
+    """Return a text in quotes with those that the program joins to it."""
+    parts = [match["text"] or match["braces"] or match["brackets"] or ""]
+    end = match.end()
+    while len(parts) < _MOST_JOINED and (following := _NEXT.match(code, end)):
+        parts += [_VALUE if following["value"] else "", following["text"]]
+        end = following.end()
+    return _ESCAPED.sub(lambda escaped: escaped[1] or " ", "".join(parts))
+
+
+def _blocks(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield each text of several lines in YAML, with its first and its last line."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if begin := _BLOCK.fullmatch(line):
+            indent, last = f"{begin['indent']} ", number + 1
+            while last < len(lines) and (lines[last].startswith(indent) or not lines[last].strip()):
+                last += 1
+            yield "\n".join(lines[number + 1 : last]), number + 2, last
 
 
 def _python_statements(node: ast.AST) -> Iterator[tuple[str, int, int]]:
@@ -150,6 +194,24 @@ def _python_statements(node: ast.AST) -> Iterator[tuple[str, int, int]]:
     for child in child_nodes(node):
         if not (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)):  # a docstring
             yield from _python_statements(child)
+
+
+def _extended_statements(tree: ast.AST) -> Iterator[tuple[str, int, int]]:
+    """Yield each statement to which a module adds text, as if all of it were added."""
+    built: dict[str, str] = {}
+    lines: dict[str, tuple[int, int]] = {}
+    changes = [node for node in nodes_of(tree) if isinstance(node, ast.Assign | ast.AugAssign)]
+    for node in sorted(changes, key=lambda node: node.lineno):
+        text, last = _value_of(node.value), node.end_lineno or node.lineno
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                if name in lines:
+                    yield built.pop(name), *lines.pop(name)
+                built[name] = text or ""
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add()) if _STARTS.match(built.get(name, "")):
+                built[name] += text or _VALUE
+                lines[name] = lines.get(name, (node.lineno, last))[0], last
+    yield from ((built[name], *lines[name]) for name in lines)
 
 
 def _value_of(node: ast.expr) -> str | None:
