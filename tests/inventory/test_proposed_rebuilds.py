@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.inventory.plan_writer import render_plan
-from sqlite_consolidate.inventory.proposal import ProposedRefers
+from sqlite_consolidate.inventory.proposed_parts import ProposedRefers
 from sqlite_consolidate.plan.loader import load
 from tests.support.thorough import thorough
 from tests.support.workspaces.inventory_folder import objections_to, proposal_of

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.engine.checks.merged_files.migration_stamps import read_stamp
+from sqlite_consolidate.engine.checks.merged_files.setting_names import name_of_settings
 from sqlite_consolidate.engine.content.cost import has_linear_cost
 from sqlite_consolidate.engine.content.inspection import examine_in_worker
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_unchanging
@@ -66,6 +67,7 @@ class CountedTable:
         appended: Those into which its triggers only write new rows, as into a log.
         error: SQLite's message when the rows could not be counted; else empty.
         stamp: Rows of a table of migrations; None for any other table.
+        setting: Column whose texts name its settings, if its keys are numbers; else empty.
     """
 
     table: Table
@@ -75,6 +77,7 @@ class CountedTable:
     error: str = ""
     stamp: Stamp | None = None
     appended: frozenset[str] = frozenset()
+    setting: str = ""
 
     @property
     def name(self) -> str:
@@ -293,6 +296,7 @@ def _table(con: sqlite3.Connection, schema: Schema, table: Table) -> CountedTabl
         needs,
         stamp=read_stamp(con, table),
         appended=appended,
+        setting=name_of_settings(con, table),
     )
 
 

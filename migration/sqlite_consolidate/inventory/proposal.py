@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.text import join_first_names, join_names, toml_string
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         LeftOut,
         ProposedLeave,
         ProposedRebuild,
+        ProposedRefers,
         ProposedRefresh,
         ProposedTable,
     )
@@ -44,23 +45,6 @@ _LOOSE = (
 _MOST_COLUMNS = 60  # that one decision names
 
 
-class ProposedRefers(NamedTuple):
-    """Hold one ``[[source.table.refers]]``.
-
-    Attributes:
-        to: The key that its column refers to, as ``table.key``.
-        when: SQL condition on the rows that refer to it. Empty for all rows.
-        by: Triggers that write the key into the column, as text. Empty where each value is a key.
-        joined: File and line of code that compares the column with the key. Empty if that is not the evidence.
-    """
-
-    column: str
-    to: str
-    when: str = ""
-    by: str = ""
-    joined: str = ""
-
-
 @dataclass(frozen=True)
 class ProposedMap:
     """Hold one ``[[source.table]]``.
@@ -83,7 +67,8 @@ class ProposedMap:
         has_integer_key: True if its primary key is one column of integers, which can get new values.
         key_of: Table of another database whose keys its keys are, so that they get no new values; else empty.
         open_key: Integers of its keys of which it is not known to what they refer.
-        unique: Columns of a unique key beside the primary key, or none.
+        unique: Columns of a unique key beside the primary key, or the name of a setting, or none.
+        setting: Column whose texts name the settings that its rows are; else empty.
         parents: Tables of the same source, folded, to whose keys its columns refer.
         values: Columns that can match rows or look like references, each with the numbers of its values.
         refers: References that no FOREIGN KEY declares.
@@ -117,6 +102,7 @@ class ProposedMap:
     key_of: str = ""
     open_key: tuple[str, ...] = ()
     unique: tuple[str, ...] = ()
+    setting: str = ""
     parents: frozenset[str] = frozenset()
     values: tuple[tuple[str, str], ...] = ()
     refers: tuple[ProposedRefers, ...] = ()

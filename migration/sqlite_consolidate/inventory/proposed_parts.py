@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 LINE_OF_DECISION = "\0"
 """Stands in the text of a decision for the end of a line. No name has this character."""
@@ -22,6 +22,23 @@ class ProposedLeave:
     reason: str
     decide: tuple[str, ...] = ()
     kind: Literal["tables", "indexes", "triggers", "views", "files"] = "tables"
+
+
+class ProposedRefers(NamedTuple):
+    """Hold one ``[[source.table.refers]]``.
+
+    Attributes:
+        to: The key that its column refers to, as ``table.key``.
+        when: SQL condition on the rows that refer to it. Empty for all rows.
+        by: Triggers that write the key into the column, as text. Empty where each value is a key.
+        joined: File and line of code that compares the column with the key. Empty if that is not the evidence.
+    """
+
+    column: str
+    to: str
+    when: str = ""
+    by: str = ""
+    joined: str = ""
 
 
 @dataclass(frozen=True)

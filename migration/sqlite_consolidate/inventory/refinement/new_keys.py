@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.checks.references.foreign_keys import column_affi
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, unquoted
 from sqlite_consolidate.engine.sqlite.schema.index_queries import key_of_index
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.proposal import ProposedRefers
+from sqlite_consolidate.inventory.proposed_parts import ProposedRefers
 from sqlite_consolidate.inventory.references.link_tables import open_key
 from sqlite_consolidate.inventory.references.rowid_keys import ROWID
 from sqlite_consolidate.text import join_first_names
@@ -67,7 +67,8 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: 
         table_map,
         has_integer_key=len(key) == 1 and not key_of and column_affinity(table, key[0]) == "INTEGER",
         key_of=key_of,
-        unique=_matching_columns(table, loose),
+        unique=(table_map.setting,) if table_map.setting else _matching_columns(table, loose),
+        match=(table_map.setting,) if table_map.setting and table_map.shared else table_map.match,
         open_key=tuple(open_key(table, loose)),
         parents=frozenset(parents | {folded(each.parent) for each in table.foreign_keys}),
         values=tuple((each.column, each.text) for each in database.statistics_of(table.name)),

@@ -263,7 +263,7 @@ def _renamed_in_vain(source: ProposedSource, corrected: ProposedSource, problems
         if source.files and after.into != after.name and set(before.shared) <= set(source.files)
         if before.into == before.name
         or (before.on_conflict and not after.on_conflict and not is_renewed)
-        or (_is_open(before, source) and _problem_of(before, source, problems))
+        or ((before.match or _is_open(before, source)) and _problem_of(before, source, problems))
     ]
 
 
@@ -324,6 +324,8 @@ def _corrected_map(
 ) -> ProposedMap:
     """Return the mapping that avoids a problem by a policy or by another name."""
     has_policy = table_map.on_conflict or table_map.match or table_map.new_keys(source.keys)
+    if problem.id == "key-collision" and table_map.setting and table_map.match and not table_map.new_keys(source.keys):
+        return replace(table_map, keys="renumber") if table_map.has_integer_key else table_map
     if problem.id == "key-collision" and table_map.shared and not has_policy and not _is_open(table_map, source):
         rows = shared.get(problem.subject, SharedRows())
         policy = replace(table_map, on_conflict="skip-identical", collision=problem.what)

@@ -61,7 +61,8 @@ def keep_separate(table_map: ProposedMap, source: str, reason: str, files: Colle
     into = f"{source}_{table_map.name}"
     keys = table_map.keys if table_map.key_of else ""
     shared = tuple(file for file in table_map.shared if file in files)
-    merged = replace(table_map, shared=shared, on_conflict="", collision="", match=(), keys=keys, rowids="")
+    match = (table_map.setting,) if table_map.setting and shared else ()
+    merged = replace(table_map, shared=shared, on_conflict="", collision="", match=match, keys=keys, rowids="")
     fact = f" The keys of {table_map.name} are those of {table_map.key_of}, so they get no new values."
     return replace(merged, into=into, apart=f"{reason}{fact if table_map.key_of else ''}")
 

@@ -58,7 +58,8 @@ def _map_of(table_map: ProposedMap, source: ProposedSource, file: str, name: str
     others = (other for other in table_map.shared if other not in source.files)
     earlier = source.files[: source.files.index(file)]
     holders = (other for other in earlier if _has(source, other, table_map.name))
-    return replace(fresh, shared=(*others, *holders)) if table_map.shared else fresh
+    shared = (*others, *holders) if table_map.shared else ()
+    return replace(fresh, shared=shared, match=(table_map.setting,) if table_map.setting and shared else ())
 
 
 def _has(source: ProposedSource, file: str, name: str) -> bool:

@@ -316,9 +316,10 @@ def _united(tables: Sequence[CountedTable]) -> CountedTable:
     table = unite_all([each.table for each in tables]) or tables[0].table
     needs = frozenset().union(*(each.needs for each in tables))
     used = needs.difference(*(each.appended for each in tables)).union(*(each.needs - each.appended for each in tables))
-    return replace(
-        tables[0], table=table, rows=rows, has_more=has_more, needs=needs, stamp=stamp, appended=needs - used
-    )
+    settings = {each.setting for each in tables if each.rows != 0}
+    setting = settings.pop() if len(settings) == 1 else ""
+    united = replace(tables[0], table=table, rows=rows, has_more=has_more, needs=needs, stamp=stamp, setting=setting)
+    return replace(united, appended=needs - used)
 
 
 def _united_references(files: Sequence[Sequence[UnstatedReference]]) -> tuple[UnstatedReference, ...]:

@@ -113,7 +113,8 @@ def add_file_column(
     stems = {folded(PurePosixPath(file).stem) for file in family.files}
     value = "{stem}" if len(stems) == len(family.files) else "{file}"
     keys = "renumber" if renumbered else ""
-    maps = tuple(replace(each, keys="keep") if keys and each.key_of else each for each in source.maps)
+    told = (replace(each, setting="", match=() if each.setting else each.match) for each in source.maps)
+    maps = tuple(replace(each, keys="keep") if keys and each.key_of else each for each in told)
     leaves = (*source.leaves, *left)
     return replace(source, constants=((column, value),), keys=keys, maps=maps, leaves=leaves), tuple(proposed)
 

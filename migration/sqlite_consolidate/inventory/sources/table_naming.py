@@ -63,7 +63,8 @@ class TableNaming:
         A bookkeeping table is left behind where its rows are there already and have no key.
         """
         inner = family.files[:1] if len(family.files) > 1 else ()
-        table_map = ProposedMap(table.name, table.name, table.rows_text, shared=inner)
+        setting = table.setting if inner else ""
+        table_map = ProposedMap(table.name, table.name, table.rows_text, shared=inner, setting=setting)
         first_file, first_table = self._taken.setdefault(folded(table.name), (family.file, table))
         is_stamp = is_migration_stamp(table.name)
         if is_stamp and inner and table.stamp is None and table.rows != 0:
@@ -93,7 +94,16 @@ class TableNaming:
         is_single = not inner and table.rows == first_table.rows == 1 and not table.table.alias
         shared = self._shared.setdefault(folded(table.name), [first_file])
         shared.append(family.file)
-        return replace(table_map, shared=(*shared[:-1], *inner), is_single=is_single)
+        others = shared[:-1]
+        return replace(
+            table_map, shared=(*others, *inner), is_single=is_single, setting=self._setting_of(table, others)
+        )
+
+    def _setting_of(self, table: CountedTable, others: Iterable[str]) -> str:
+        """Return the column that names the settings in each of several files, or an empty text."""
+        holders = [self._databases[file].table(table.name) for file in others]
+        is_common = all(each.setting == table.setting for each in holders if each and each.rows)
+        return table.setting if is_common else ""
 
     def name_empty_table(self, family: Family, table: CountedTable) -> ProposedMap | ProposedLeave:
         """Return the mapping of a table without rows.

@@ -86,6 +86,30 @@ def test_setting_about_a_person_is_a_finding(bench: Bench, name: str, value: str
     assert [(each.subject, each.count, each.column) for each in findings] == [("b.db:pref", 1, "value")] * expected
 
 
+@pytest.mark.parametrize(
+    ("columns", "name", "number", "expected"),
+    [
+        ("id INTEGER PRIMARY KEY, name, value", "rootTagID", 17, 1),
+        ("id INTEGER PRIMARY KEY, name, value", "rootTagID", 18, 0),
+        ("id INTEGER PRIMARY KEY, name, value", "rootTagID", 1, 0),
+        ("id INTEGER PRIMARY KEY, name, value", "owner", 17, 1),
+        ("id INTEGER PRIMARY KEY, name, price", "rootTagID", 17, 0),
+        ("id INTEGER, name TEXT PRIMARY KEY, value", "root_tag_id", 17, 1),
+    ],
+)
+def test_setting_with_another_key_may_be_an_id(
+    bench: Bench, columns: str, name: str, number: int, expected: int
+) -> None:
+    """The name of the setting is in another column, and its words name no table."""
+    create(bench)
+    bench.execute("b.db", f"CREATE TABLE pref({columns})", f"INSERT INTO pref VALUES (9, '{name}', {number})")
+
+    inspected = bench.survey(source("b.db", table("people", keys="renumber"), table("pref", into="p")))
+
+    subjects = [(each.subject, each.count) for each in inspected.findings if each.id == "id-unfollowed"]
+    assert subjects == [("b.db:pref", 1)] * expected
+
+
 @pytest.mark.parametrize("name", ["editor_person_id", "editor_person"])
 @pytest.mark.parametrize(("number", "expected"), [(5, []), (1, ["a.db:pref"])])
 def test_setting_means_a_table_of_its_own_source(bench: Bench, name: str, number: int, expected: list[str]) -> None:

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.merged_files.setting_names import name_of_settings
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import (
     ENDS_LIKE_AN_ID,
     is_amount,
@@ -195,12 +196,16 @@ def values_named_by_their_rows(
 ) -> Iterator[Finding]:
     """Yield a finding for each column of a table of settings that has ids of renumbered rows.
 
-    The key of such a row is a text, which is named like a reference (``vip_customer_id``). Or it names a table
-    (``editor_person``) or a person (``owner``), and the number is a key there. A person is one of the same database.
+    The key or the name of such a row is a text, which is named like a reference (``vip_customer_id``). Or it names a
+    table (``editor_person``), a person (``owner``) or a row of any table (``rootTagID``), and the number is a key
+    there. A person, or a row of any table, is one of the same database.
     """
-    if not changing.references or mapping.table.kind != "table" or len(mapping.table.primary_key) != 1:
+    if not changing.references or mapping.table.kind != "table":
         return
-    [key] = mapping.table.primary_key
+    reader = databases.database_of(mapping).write_lock.reader
+    key = name_of_settings(reader, mapping.source_table) or next(iter(mapping.table.primary_key), "")
+    if not key or (len(mapping.table.primary_key) > 1 and key in mapping.table.primary_key):
+        return
     own_ends = {
         end[0].table_map.name: end
         for ends in changing.plain.values()
@@ -211,14 +216,19 @@ def values_named_by_their_rows(
         name, value = quoted(key), quoted(column)
         is_number = f"typeof({name}) = 'text' AND (({INTEGER.format(value)}) OR ({TEXT.format(value)}))"
         rows = f"FROM {quoted(mapping.table_map.name)} WHERE {is_number} AND {name}"
-        ids = texts_of(databases, mapping, f"SELECT {name} {rows} LIKE '%id'")
-        named = [[end[0]] for text in ids if (end := changing.named(text))]
-        others = f"SELECT CAST({value} AS INTEGER) || ' ' || {name} {rows} NOT LIKE '%id' LIMIT {_MOST_SETTINGS}"
-        for text in texts_of(databases, mapping, others) if changing.plain else ():
+        first = f"ORDER BY {name} NOT LIKE '%id' LIMIT {_MOST_SETTINGS}"
+        settings = f"SELECT CAST({value} AS INTEGER) || ' ' || {name} {rows} <> '' {first}"
+        named: list[list[TableMapping]] = []
+        for text in texts_of(databases, mapping, settings):
             number, _, setting = text.partition(" ")
-            ends = changing.plain.get(table_of_setting(setting, changing.plain), [])
+            is_id = setting.lower().endswith("id")
+            if is_id and (end := changing.named(setting)):
+                named.append([end[0]])
+                continue
+            ends = changing.plain.get(table_of_setting(setting, changing.plain), []) if not is_id else []
             known = [parent for parent, end in ends if _is_key(databases, parent, end, number)][:1]
-            if not ends and is_person_of_setting(setting, number):
+            is_other = number != "1" and ENDS_LIKE_AN_ID.fullmatch(setting)
+            if not ends and (is_other if is_id else is_person_of_setting(setting, number)):
                 known = [parent for parent, end in own_ends.values() if _is_key(databases, parent, end, number)]
             named += [known] if known else []
         if named:
