@@ -242,7 +242,9 @@ def no_plan_reason(inventory: Inventory) -> str:
         reason += " They are no sources, and a rollback needs their names."
     named = [entry.file for entry in inventory.entries if entry.role in NAMED_ROLES and entry.file not in archives]
     if named:
-        reason += f" By a word in its path, {join_first_names(named)} is no source. Rename what is one."
+        words = "a word in its path" if len(named) == 1 else "words in their paths"
+        verb = "is no source" if len(named) == 1 else "are no sources"
+        reason += f" By {words}, {join_first_names(named)} {verb}. Rename what is one."
     ignored = [folder.folder for folder in inventory.discovery.skipped_folders if folder.databases]
     if ignored:
         reason += f" git ignores {join_first_names(ignored)}. Name the folder that has the databases: --workspace=DIR."

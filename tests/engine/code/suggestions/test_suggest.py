@@ -167,7 +167,7 @@ def test_what_is_not_understood_is_returned_as_such(tmp_path: Path, file: str, t
     assert {proposal.understood for proposal in made} == {False}
     assert {proposal.replace for proposal in made} == {""}
     assert all(proposal.find and proposal.find in text and proposal.reason for proposal in made)
-    assert made[-1].line == text.count("\n") + 1
+    assert [made[-1].line, *made[-1].also][-1] == text.count("\n") + 1
 
 
 def test_expression_at_several_places_is_replaced_at_all(tmp_path: Path) -> None:
@@ -271,3 +271,29 @@ def test_name_alone_does_not_tell_other_folders_apart(tmp_path: Path) -> None:
     [made] = propose_references(ScanScope(tmp_path, ["app.py"], ["log.db", "b/log.db"], "main.db"))
 
     assert not made.understood
+
+
+@pytest.mark.parametrize(
+    ("text", "replacement"),
+    [
+        ('open(__dirname + "/Catalog 2025.db")\n', '"/../all.db'),
+        ('open("photos/Catalog 2025.db")\n', '"all.db'),
+        ('open("My Catalog 2025.db")\n', ""),
+        ('open("my photos/Catalog 2025.db")\n', ""),
+    ],
+)
+def test_file_name_may_have_a_blank(tmp_path: Path, text: str, replacement: str) -> None:
+    """A text that may go on before the name is left to the operator."""
+    (tmp_path / "a.js").write_text(text)
+
+    [made] = propose_references(ScanScope(tmp_path, ["a.js"], ["photos/Catalog 2025.db"], "all.db"))
+
+    assert (made.replace if made.understood else "") == replacement.lstrip('"/')
+
+
+@pytest.mark.parametrize("line", ['for f in glob("app/logs/*.db"): of(f)', 'of(f"app/logs/{name}.db")'])
+def test_equal_places_that_compute_a_name_are_one(tmp_path: Path, line: str) -> None:
+    """One reference replaces both."""
+    made = proposed(tmp_path, "a.py", f"{line}\n{line}\nother()\n")
+
+    assert [(each.line, each.also, each.understood) for each in made] == [(1, (2,), False)]

@@ -44,6 +44,11 @@ class DatabasePaths(NamedTuple):
         """Return the old databases as text."""
         return list_names(self.old)
 
+    @property
+    def file_name(self) -> str:
+        """Return the file name of the old databases."""
+        return posixpath.basename(self.old[0])
+
     def way_of(self, written: str) -> Way | None:
         """Return how a written path leads to an old database.
 

@@ -54,6 +54,11 @@ class ProposedReference:
     places: int = 1
     also: tuple[int, ...] = ()
 
+    @property
+    def lines(self) -> list[tuple[str, int]]:
+        """Return the file with each line that the reference is about."""
+        return [(self.file, line) for line in (self.line, *self.also)]
+
 
 def propose_references(scope: ScanScope, mentions: Iterable[Mention] | None = None) -> tuple[ProposedReference, ...]:
     """Return a proposal for each mention in code and configuration, by file and line.
@@ -89,7 +94,7 @@ def _without_followers(scope: ScanScope, proposals: list[ProposedReference]) -> 
     rewrites, _ = plan_rewrites(scope.root, [_reference(proposal) for proposal in understood], [])
     mentions = find_mentions(scope, {rewrite.file: rewrite.after for rewrite in rewrites}).mentions
     remaining = {(mention.file, mention.line) for mention in mentions}
-    return [each for each in proposals if each.understood or (each.file, each.line) in remaining]
+    return [each for each in proposals if each.understood or not remaining.isdisjoint(each.lines)]
 
 
 def _key_of(proposal: ProposedReference) -> object:
@@ -190,9 +195,9 @@ def _mark_conflicts(
     """
     by_change: dict[object, ProposedReference] = {}
     for proposal in proposals:  # one replacement is enough for an expression that names two databases
-        key = (proposal.find, proposal.replace) if proposal.understood else proposal
+        key = (proposal.find, proposal.replace, "" if proposal.understood else proposal.reason)
         first = by_change.setdefault(key, proposal)
-        if proposal.line != first.line:
+        if proposal.line not in (first.line, *first.also):
             by_change[key] = replace(first, also=(*first.also, proposal.line))
     proposals = list(by_change.values())
     if not _problems(root, proposals, references):
