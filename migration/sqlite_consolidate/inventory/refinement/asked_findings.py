@@ -33,7 +33,7 @@ All others are stated for review.
 """
 
 _IDS = "id-unfollowed"
-_MOST_IN_A_SENTENCE, _MOST_PLACES = 3, 60
+_MOST_IN_A_SENTENCE, _MOST_PLACES, _MOST_KEYS = 3, 60, 6
 
 
 def ask_about_findings(proposal: Proposal, findings: Iterable[Finding]) -> Proposal:
@@ -119,4 +119,6 @@ def _questions(findings: Iterable[Finding], names: Mapping[str, str], links: Seq
 
 def _meant(keys: Sequence[str]) -> str:
     """Return what is behind the name of a column, which may refer to some keys."""
-    return f' (to = "{keys[0]}")' if len(keys) == 1 else f" (may be {join_first_names(keys)})" if keys else ""
+    return (
+        f' (to = "{keys[0]}")' if len(keys) == 1 else f" (may be {join_first_names(keys, _MOST_KEYS)})" if keys else ""
+    )

@@ -193,3 +193,21 @@ def test_one_of_several_keys_is_not_stated(bench: Bench) -> None:
     ]
 
     assert (sorted(finding.keys), "to = " in finding.text) == (["orders.id", "pages.id"], False)
+
+
+@pytest.mark.parametrize(("column", "first"), [("father_id", "PersonTable"), ("child_id", "note"), ("ref", "orders")])
+def test_name_tells_the_likeliest_key(bench: Bench, column: str, first: str) -> None:
+    """A child may be a person as well, which comes before other tables then."""
+    names = ("orders", "PersonTable", "note")
+    for file in (TARGET, "b.db"):
+        for name in names:
+            bench.execute(file, f"CREATE TABLE {name}(id INTEGER PRIMARY KEY, {column} INT)")
+            bench.execute(file, f"INSERT INTO {name} VALUES (1, NULL), (2, NULL), (3, NULL)")
+    bench.execute("b.db", f"UPDATE note SET {column} = 2")
+
+    inspected = bench.survey(source("b.db", *(table(name, keys="renumber") for name in names)))
+
+    [keys] = [each.keys for each in inspected.findings if each.id == "id-unfollowed" and each.subject == "b.db:note"]
+    tables = [key.partition(".")[0] for key in keys]
+    assert tables[0] == first
+    assert column != "child_id" or tables[1] == "PersonTable"

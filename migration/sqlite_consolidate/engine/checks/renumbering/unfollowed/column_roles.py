@@ -74,7 +74,7 @@ def _last_words(names: str) -> frozenset[str]:
 _RELATION_WORDS, _ROLE_WORDS, _ROW_WORDS = map(_last_words, (_RELATIONS, _ROLES, _ANY_ROWS))
 _NO_PERSON_WORDS = (_RELATION_WORDS - {"by"}) | _last_words(_EQUALS)
 _MEASURE_WORDS = _last_words(_AMOUNTS)
-_OWN_ROW_WORDS = _last_words(_OWN_ROWS)
+_OWN_ROW_WORDS, _KIN_WORDS = _last_words(_OWN_ROWS), frozenset({"child", "parent", "relative"})
 _AMOUNT_WORDS, _SWITCH_WORDS = _last_words(_AMOUNTS + _NO_PERSONS), frozenset(_SWITCHES.split())
 _ARRANGE_WORDS = frozenset(_ARRANGES.split())
 
@@ -118,6 +118,11 @@ def is_person(column: str) -> bool:
     ``written_by``, ``owner`` and ``author_id`` are, and ``reply_to`` and ``parent`` may mean a row of the same table.
     """
     return is_role(column) and _without_id(words_of_name(column))[-1] not in _NO_PERSON_WORDS
+
+
+def is_kin(column: str) -> bool:
+    """Return whether a column may mean a person or a row of its own table, as ``child`` may."""
+    return is_role(column) and _without_id(words_of_name(column))[-1] in _KIN_WORDS
 
 
 def may_mean_own_table(column: str) -> bool:

@@ -18,6 +18,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import
     has_persons,
     is_amount,
     is_end_of_pair,
+    is_kin,
     is_person,
     is_role,
     may_mean_own_table,
@@ -110,13 +111,11 @@ def _staying_key(mapping: TableMapping) -> Iterator[NamedKey]:
 def _by_name(mapping: TableMapping, column: str, ends: Sequence[NamedKey]) -> list[NamedKey]:
     """Return keys, first those that the name of a column may mean.
 
-    They are keys of persons for ``owner``, and the key of its own table for ``duplicate_of``.
+    They are keys of persons for ``owner``, and the key of its own table for ``duplicate_of``. ``child`` may mean both.
     """
-    if may_mean_own_table(column):
-        return sorted(ends, key=lambda end: end[0] is not mapping)
-    if is_person(column):
-        return sorted(ends, key=lambda end: not has_persons(forms_of(end[0].table_map.name)))
-    return [*ends]
+    if is_person(column) or is_kin(column):
+        ends = sorted(ends, key=lambda end: not has_persons(forms_of(end[0].table_map.name)))
+    return sorted(ends, key=lambda end: may_mean_own_table(column) and end[0] is not mapping)
 
 
 def _sentence(column: str, ends: Sequence[NamedKey]) -> str:
