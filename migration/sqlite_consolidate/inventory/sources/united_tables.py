@@ -34,7 +34,7 @@ _QUESTION = (
 )
 _COLUMN = (
     "add a column to the tables of the target (ALTER TABLE ... ADD COLUMN, or a [[table]] if the table is new) and "
-    'fill it in each source (`constants = { file = "{name}" }`)'
+    'fill it in each source (`constants = { file = "{name}" }`) and in the rows that the target has (UPDATE)'
 )
 _COLUMN_OF_PATTERN = (
     'add a column to them in a [[table]] of a new target and fill it (`constants = { file = "{stem}" }`)'
