@@ -166,6 +166,19 @@ def test_null_in_rows_of_the_target_names_no_file(bench: Bench, value: str, upda
     assert [re.findall("(?<=`)[A-Z]+", text) for text in texts] == [["UPDATE"]] * updates
 
 
+def test_target_that_code_does_not_open_needs_no_name(bench: Bench) -> None:
+    """The constant is the same in both sources, so that a second column is advised."""
+    sell(bench, TARGET, ", file TEXT", ", NULL")
+    sources = []
+    for file in ("a.db", "b.db"):
+        sell(bench, file)
+        sources.append(source(file, RENEWED, constants={"file": "north"}))
+
+    [finding] = findings(bench, *sources)
+
+    assert re.findall("(?<=`)[A-Z]+", finding.text) == ["ALTER", "UPDATE"]
+
+
 @pytest.mark.parametrize("keys", [{"match": ["item", "total"], "keys": "renumber"}, {"on_conflict": "skip-identical"}])
 def test_rows_that_files_share_are_no_finding(bench: Bench, keys: dict[str, object]) -> None:
     """They are looked up by both."""

@@ -53,7 +53,7 @@ def files_told_apart(
         files = [file for file in table.files if file in opened]
         if len(files) > 1 and not may_be_told_apart(databases, table.into, files[:_MOST_FILES]):
             subject = next(each.subject for each in table.sources if each.source.file in files)
-            text = f"{_fact(files, opened, table.into.name, databases.plan.target)} {_advice(databases, table)}"
+            text = f"{_fact(files, opened, table.into.name, databases.plan.target)} {_advice(databases, table, files)}"
             yield Finding.of("files-told-apart", subject, text, count=len(files))
 
 
@@ -111,9 +111,15 @@ def _fact(files: Sequence[str], opened: Mapping[str, tuple[Mention, bool]], into
     return f"{', and '.join(code)}{further}. {reads} No column tells them apart."
 
 
-def _advice(databases: InspectedDatabases, table: MergedTable) -> str:
-    """Return the lines with which a column names the file of each row, and the other ways."""
-    if unnamed := unnamed_column(databases, table.into, table.files):
+def _advice(databases: InspectedDatabases, table: MergedTable, files: Sequence[str]) -> str:
+    """Return the lines with which a column names the file of each row, and the other ways.
+
+    Args:
+        databases: All databases.
+        table: The table in which their rows meet.
+        files: The files that code opens.
+    """
+    if unnamed := unnamed_column(databases, table.into, files):
         fact = f"The rows of {databases.plan.target} itself have NULL in {unnamed}. "
         lines = f"run {_update(databases, table, unnamed)} in {databases.plan.target}"
     else:
