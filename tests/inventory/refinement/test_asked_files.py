@@ -81,6 +81,16 @@ def test_programs_beside_files_of_one_name_are_asked(tmp_path: Path) -> None:
     assert ("files-told-apart" in ids, "source-unreferenced" in ids) == (True, False)
 
 
+def test_program_of_files_of_one_name_is_asked(tmp_path: Path) -> None:
+    """It can run in the folder of each, and a rehearsal has the finding as well."""
+    shops = {f"{name}/pos.db": SALES.format(number) for number, name in enumerate(("north", "south"), 1)}
+    refined = proposed_for(tmp_path, shops, {"total.sh": TOTAL})
+
+    ids = ids_of(tmp_path, (tmp_path / "plan.toml").read_text("utf-8"))
+
+    assert (asked(refined), "files-told-apart" in ids) == (["name-shared", "files-told-apart"], True)
+
+
 @pytest.mark.parametrize("code", [{}, {"all.py": LOOP}, {"berlin.py": CODE["berlin.py"], "all.py": LOOP}])
 def test_code_of_all_files_is_no_decision(tmp_path: Path, code: dict[str, str]) -> None:
     """A loop over the files reads the rows of all of them in any case."""

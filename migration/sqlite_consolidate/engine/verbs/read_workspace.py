@@ -140,7 +140,8 @@ def _code_findings(
         mentions: The old names that remain in code.
     """
     yield from attention_findings(mentions)
-    uses = with_shared_names(uses_of_each(scope, mentions, planned), find_shared_names(scope))
+    stated, shared = uses_of_each(scope, mentions, planned), find_shared_names(scope)
+    uses = with_shared_names(stated, shared)
     yield from unreferenced_findings(scope, mentions, planned, uses)
     yield from shared_name_findings(run.root, run.plan.target, find_shared_names(scope, planned))
     is_shifted = any(mapping.shifted for mapping in inspected.mappings)
@@ -148,7 +149,8 @@ def _code_findings(
     if not (is_shifted or merged or any(renamed.values())):
         return
     if is_shifted or any(renamed.values()) or any(run.plan.target in table.files for table in merged):
-        uses |= uses_of_target(scope, uses)
+        beside = [each for each in shared if each.is_beside]  # any other one can mean the target as well
+        uses |= uses_of_target(scope, with_shared_names(stated, beside))
     if is_shifted:
         yield from _column_findings(inspected, read_code_joins(scope, _opened_databases(scope, inspected, uses)))
     yield from old_table_findings(scope, uses, planned, renamed)
