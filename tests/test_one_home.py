@@ -47,6 +47,7 @@ WITH_SQL_OF_ROWS = {
     "key_numbers.py": "reads the numbers of a column that belongs to no projection",
     "typed_ids.py": "counts numbers of a column that belongs to no projection",
     "ids_as_texts.py": "reads the keys of settings that are named like references",
+    "setting_names.py": "counts the names of settings",
     "telling_columns.py": "reads the different values of a column, also of one that a constant of the plan fills",
     "migration_stamps.py": "compares the rows of a table that no mapping moves",
     "compared_keys.py": "asks whether a column has a number of a key",

@@ -11,8 +11,9 @@ import pytest
 
 from sqlite_consolidate.inventory.discovery import discover
 from sqlite_consolidate.inventory.inspection import Database, inspect_file
-from sqlite_consolidate.inventory.proposal import ProposedMap, ProposedSource
+from sqlite_consolidate.inventory.proposal import ProposedSource
 from sqlite_consolidate.inventory.propose import propose_plan
+from sqlite_consolidate.inventory.proposed_parts import ProposedMap
 from sqlite_consolidate.inventory.refinement.refine import refine_proposal
 from sqlite_consolidate.inventory.selection.target import choose_target
 from tests.support.workspaces.whole_run import execute

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference
 from sqlite_consolidate.inventory.code.smoke_tests import ProposedSmoke
 from sqlite_consolidate.inventory.plan_writer import render_plan, wrapped_comment, write_plan
-from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
-from sqlite_consolidate.inventory.proposed_parts import LeftOut, ProposedLeave
+from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource
+from sqlite_consolidate.inventory.proposed_parts import LeftOut, ProposedLeave, ProposedMap
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.text import literal_pattern, toml_string
 

@@ -22,7 +22,8 @@ from tests.support.workspaces.whole_run import execute
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.inventory.proposal import ProposedMap, ProposedSource
+    from sqlite_consolidate.inventory.proposal import ProposedSource
+    from sqlite_consolidate.inventory.proposed_parts import ProposedMap
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.text import join_first_names, join_names, toml_string
+from sqlite_consolidate.inventory.union_advice import advise_union
+from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -16,26 +17,12 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.proposed_parts import (
         LeftOut,
         ProposedLeave,
+        ProposedMap,
         ProposedRebuild,
-        ProposedRefers,
         ProposedRefresh,
         ProposedTable,
     )
 
-_DIFFERENT = (
-    'If rows with equal keys are different rows, set `keys = "renumber"` and state by `refers` which columns '
-    "have these keys, or add a column that names the file to the keys (`constants`). If they are the same rows,"
-)
-_UNITE_NEW_KEYS = (
-    "remove `into` of each, and map `columns` that have other names. Where a row of one file is that of another, say "
-    "so by `match`, with columns other than the key{named}. Correct rows that match and differ, or choose one of the "
-    "two by `on_conflict` beside `match`."
-)
-_UNITE_BY_MATCH = (
-    "remove {into}, and write {lines}. Do so only if equal values of these columns mean the same row. Rows that "
-    'differ then keep the values of the target, and `on_conflict = "prefer-source"` takes those of this file.'
-)
-_OPEN_KEY = "State by `refers` which columns have keys of this file. If none has, set `on_conflict`."
 _LEAVE_COPY = " To leave the copy where it is, remove this [[source]]."
 _LOOSE = (
     "If the numbers mean rows of this file, add a [[source.table.refers]]. If they number groups of rows that no table "
@@ -43,86 +30,6 @@ _LOOSE = (
     "(`constants`), and let the code ask for it, or keep the table apart (`into`). Otherwise there is nothing to do."
 )
 _MOST_COLUMNS = 60  # that one decision names
-
-
-@dataclass(frozen=True)
-class ProposedMap:
-    """Hold one ``[[source.table]]``.
-
-    Attributes:
-        into: Name in the target. It differs from ``name`` only if it has to.
-        rows: Number of rows now, as text.
-        notes: Comments above it.
-        decide: What would be refused about it, a sentence each.
-        shared: Files with the same table that is merged with this one.
-        related: Tables of the same source, folded, that it refers to or that refer to it.
-        apart: Why it is kept apart, where ``into`` differs from ``name``; else empty.
-        differs_by: Columns by which its rows match others from which they differ, so that it is kept apart; else none.
-        follows: Table with which it is kept apart, where its own rows do not require that; else empty.
-        older: File whose table it could join if that had all of its columns; else empty.
-        on_conflict: Policy for rows under a key that another file has; else empty.
-        collision: Which keys it shares with other files, where ``on_conflict`` is set; else empty.
-        common: Number of keys that it shares with another file, as far as rows were compared.
-        identical: Number of rows under these keys that are identical.
-        has_integer_key: True if its primary key is one column of integers, which can get new values.
-        key_of: Table of another database whose keys its keys are, so that they get no new values; else empty.
-        open_key: Integers of its keys of which it is not known to what they refer.
-        unique: Columns of a unique key beside the primary key, or the name of a setting, or none.
-        setting: Column whose texts name the settings that its rows are; else empty.
-        parents: Tables of the same source, folded, to whose keys its columns refer.
-        values: Columns that can match rows or look like references, each with the numbers of its values.
-        refers: References that no FOREIGN KEY declares.
-        rowid_of: ``table.key`` whose values its rowids are; else empty.
-        has_open_rowids: True if its rowids are keys of one of several tables, and it is not known of which.
-        keys: ``keep`` where it keeps its keys in a source with new ones; else empty.
-        rowids: ``renumber`` where its rows have no key but their rowids, which others have as well; else empty.
-        match: Columns by which its rows are the same as those of another file; else none.
-        is_single: True if it and the table with which it is merged have one row, under a key that a program states.
-        is_stamp: True for a table of migrations that is kept apart, which has a decision for itself.
-        is_index: True for a search index that is moved as a declaration and rebuilt.
-        stores_rows: True for a search index that could be copied as well, because it stores its rows.
-    """
-
-    name: str
-    into: str
-    rows: str
-    notes: tuple[str, ...] = ()
-    decide: tuple[str, ...] = ()
-    shared: tuple[str, ...] = ()
-    related: frozenset[str] = frozenset()
-    apart: str = ""
-    differs_by: tuple[str, ...] = ()
-    follows: str = ""
-    older: str = ""
-    on_conflict: str = ""
-    collision: str = ""
-    common: int = 0
-    identical: int = 0
-    has_integer_key: bool = False
-    key_of: str = ""
-    open_key: tuple[str, ...] = ()
-    unique: tuple[str, ...] = ()
-    setting: str = ""
-    parents: frozenset[str] = frozenset()
-    values: tuple[tuple[str, str], ...] = ()
-    refers: tuple[ProposedRefers, ...] = ()
-    rowid_of: str = ""
-    has_open_rowids: bool = False
-    keys: str = ""
-    rowids: str = ""
-    match: tuple[str, ...] = ()
-    is_single: bool = False
-    is_stamp: bool = False
-    is_index: bool = False
-    stores_rows: bool = False
-
-    def values_of(self, columns: Sequence[str]) -> list[str]:
-        """Return the numbers of values of some columns, each as a line."""
-        return [f"{column}: {numbers}" for column, numbers in self.values if column in columns]
-
-    def new_keys(self, keys: str) -> bool:
-        """Return whether its rows get new keys, if the source states ``keys``."""
-        return self.has_integer_key and (self.keys or keys) == "renumber"
 
 
 @dataclass(frozen=True)
@@ -289,16 +196,8 @@ def _ask_about_separate(apart: list[ProposedMap], source: ProposedSource) -> tup
     is_one = len(apart) == 1
     noun = "the view" if len(source.views) == 1 else "the views"
     views = f", with {noun} {join_first_names([*source.views.values()])}" if source.views else ""
-    differ = not source.version and any(each.has_integer_key and each.common > each.identical for each in apart)
     places = f" (look at {join_first_names(known)})" if (known := source.places_of(apart, source.views)) else ""
-    advice = f"remove {f'`into`. {_DIFFERENT}' if differ else '`into` and'} set `columns` or `on_conflict`."
-    if source.keys and any(each.open_key for each in apart):
-        advice = f"remove `into`. {_OPEN_KEY}"
-    if any(each.new_keys(source.keys) for each in apart):
-        named = any(map(source.match_of, apart))
-        advice = _UNITE_NEW_KEYS.format(named=", such as those in a comment below" if named else "")
-    if all(each.differs_by or each.follows for each in apart):
-        advice = _unite_by_match(apart)
+    advice = advise_union(apart, source.maps, source.keys, is_copy=bool(source.version))
     if older := [table_map for table_map in apart if table_map.older]:
         poorer = join_first_names([f"{table_map.name} of {table_map.older}" for table_map in older])
         advice = f"add these columns to {poorer} (ALTER TABLE ... ADD COLUMN), and take the inventory again."
@@ -308,17 +207,6 @@ def _ask_about_separate(apart: list[ProposedMap], source: ProposedSource) -> tup
     change = f"change the code that reads {'it' if is_one and not views else 'them'}{places}"
     union = f"To make one table of them instead, {advice}{_LEAVE_COPY if source.version else ''}"
     return (f"{fact}, so {change}. {union}",)
-
-
-def _unite_by_match(apart: Sequence[ProposedMap]) -> str:
-    """Return the lines by which tables whose rows match and differ become one table."""
-    lines = [
-        f'`match = [{", ".join(map(toml_string, each.differs_by))}]` and `on_conflict = "prefer-target"`'
-        f"{f' for {each.name}' if len(apart) > 1 else ''}"
-        for each in apart
-        if each.differs_by
-    ]
-    return _UNITE_BY_MATCH.format(into="`into`" if len(apart) == 1 else "`into` of each", lines=join_names(lines))
 
 
 def _ask_about_loose(columns: tuple[str, ...], joined: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,9 +1,12 @@
-"""Hold the parts of a proposed plan beside the tables that are moved."""
+"""Hold the parts of a proposed plan, such as a table that is moved."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LINE_OF_DECISION = "\0"
 """Stands in the text of a decision for the end of a line. No name has this character."""
@@ -39,6 +42,88 @@ class ProposedRefers(NamedTuple):
     when: str = ""
     by: str = ""
     joined: str = ""
+
+
+@dataclass(frozen=True)
+class ProposedMap:
+    """Hold one ``[[source.table]]``.
+
+    Attributes:
+        into: Name in the target. It differs from ``name`` only if it has to.
+        rows: Number of rows now, as text.
+        notes: Comments above it.
+        decide: What would be refused about it, a sentence each.
+        shared: Files with the same table that is merged with this one.
+        related: Tables of the same source, folded, that it refers to or that refer to it.
+        apart: Why it is kept apart, where ``into`` differs from ``name``; else empty.
+        differs_by: Columns by which its rows match others from which they differ, so that it is kept apart; else none.
+        follows: Table with which it is kept apart, where its own rows do not require that; else empty.
+        older: File whose table it could join if that had all of its columns; else empty.
+        on_conflict: Policy for rows under a key that another file has; else empty.
+        collision: Which keys it shares with other files, where ``on_conflict`` is set; else empty.
+        common: Number of keys that it shares with another file, as far as rows were compared.
+        identical: Number of rows under these keys that are identical.
+        has_integer_key: True if its primary key is one column of integers, which can get new values.
+        key_of: Table of another database whose keys its keys are, so that they get no new values; else empty.
+        open_key: Integers of its keys of which it is not known to what they refer.
+        unique: Columns of a unique key beside the primary key, or the name of a setting, or none.
+        setting: Column whose texts name the settings that its rows are; else empty.
+        parents: Tables of the same source, folded, to whose keys its columns refer.
+        values: Columns that can match rows or look like references, each with the numbers of its values.
+        refers: References that no FOREIGN KEY declares.
+        rowid_of: ``table.key`` whose values its rowids are; else empty.
+        has_open_rowids: True if its rowids are keys of one of several tables, and it is not known of which.
+        keys: ``keep`` where it keeps its keys in a source with new ones; else empty.
+        rowids: ``renumber`` where its rows have no key but their rowids, which others have as well; else empty.
+        match: Columns by which its rows are the same as those of another file; else none.
+        is_single: True if it and the table with which it is merged have one row, under a key that a program states.
+        is_stamp: True for a table of migrations that is kept apart, which has a decision for itself.
+        is_keyless: True if no column of it is unique, so that only rowids tell its rows apart.
+        is_index: True for a search index that is moved as a declaration and rebuilt.
+        stores_rows: True for a search index that could be copied as well, because it stores its rows.
+    """
+
+    name: str
+    into: str
+    rows: str
+    notes: tuple[str, ...] = ()
+    decide: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    related: frozenset[str] = frozenset()
+    apart: str = ""
+    differs_by: tuple[str, ...] = ()
+    follows: str = ""
+    older: str = ""
+    on_conflict: str = ""
+    collision: str = ""
+    common: int = 0
+    identical: int = 0
+    has_integer_key: bool = False
+    key_of: str = ""
+    open_key: tuple[str, ...] = ()
+    unique: tuple[str, ...] = ()
+    setting: str = ""
+    parents: frozenset[str] = frozenset()
+    values: tuple[tuple[str, str], ...] = ()
+    refers: tuple[ProposedRefers, ...] = ()
+    rowid_of: str = ""
+    has_open_rowids: bool = False
+    keys: str = ""
+    rowids: str = ""
+    match: tuple[str, ...] = ()
+    is_single: bool = False
+    is_stamp: bool = False
+    is_keyless: bool = False
+    is_index: bool = False
+    stores_rows: bool = False
+
+    def values_of(self, columns: Sequence[str]) -> list[str]:
+        """Return the numbers of values of some columns, each as a line."""
+        return [f"{column}: {numbers}" for column, numbers in self.values if column in columns]
+
+    def new_keys(self, keys: str) -> bool:
+        """Return whether its rows get new keys, if the source states ``keys``."""
+        return self.has_integer_key and (self.keys or keys) == "renumber"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from sqlite_consolidate.inventory.proposal import ProposedMap
+    from sqlite_consolidate.inventory.proposed_parts import ProposedMap
 else:
     from sqlite_utils.utils import sqlite3
 

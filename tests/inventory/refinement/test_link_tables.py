@@ -11,7 +11,8 @@ from tests.support.workspaces.inventory_folder import proposal_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.inventory.proposal import ProposedMap, ProposedSource
+    from sqlite_consolidate.inventory.proposal import ProposedSource
+    from sqlite_consolidate.inventory.proposed_parts import ProposedMap
 
 NAMED = (
     "CREATE TABLE Post(id INTEGER PRIMARY KEY, name); INSERT INTO Post VALUES (1, '{0} a'), (2, '{0} b'), (3, '{0} c');"

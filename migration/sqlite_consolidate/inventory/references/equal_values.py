@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.merged_files.migration_stamps import is_of_framework
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import NAMES_OF_ANY_KEY
@@ -49,7 +50,10 @@ def find_equal_values(
 
 
 def _named_pairs(con: sqlite3.Connection, tables: Sequence[Table]) -> Iterator[tuple[str, str]]:
-    """Yield each table with another one whose keys are the texts of a column."""
+    """Yield each table with another one whose keys are the texts of a column.
+
+    Tables of a framework, such as GeoPackage, name tables and not rows to each other.
+    """
     parents: dict[tuple[str, ...], list[Table]] = {}
     for table in tables:
         if len(table.primary_key) == 1 and column_affinity(table, table.primary_key[0]) in ("TEXT", "BLOB"):
@@ -60,7 +64,8 @@ def _named_pairs(con: sqlite3.Connection, tables: Sequence[Table]) -> Iterator[t
         for column in table.stored:
             names = {tuple(words_of_name(column.name)), (folded(column.name),)}
             for parent in (parent for name in names for parent in parents.get(name, ())):
-                if parent is not table and _has_keys_of(con, table, column.name, parent):
+                is_of_program = not (is_of_framework(table.name) and is_of_framework(parent.name))
+                if parent is not table and is_of_program and _has_keys_of(con, table, column.name, parent):
                     yield table.name, parent.name
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlite_consolidate.findings import Finding
-    from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
+    from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource
+    from sqlite_consolidate.inventory.proposed_parts import ProposedMap
 
 ASKED = frozenset(
     {

@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.checks.matching.match_columns import unique_besid
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, unquoted
 from sqlite_consolidate.engine.sqlite.schema.index_queries import key_of_index
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.proposed_parts import ProposedRefers
 from sqlite_consolidate.inventory.references.link_tables import open_key
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.inventory.inspection import CountedTable, Database
-    from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
+    from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource
+    from sqlite_consolidate.inventory.proposed_parts import ProposedMap
     from sqlite_consolidate.inventory.references.shared_keys import PlacedColumns
     from sqlite_consolidate.problem import Problem
 
@@ -67,6 +69,7 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: 
         table_map,
         has_integer_key=len(key) == 1 and not key_of and column_affinity(table, key[0]) == "INTEGER",
         key_of=key_of,
+        is_keyless=table.kind == "table" and not keys_of(table),
         unique=(table_map.setting,) if table_map.setting else _matching_columns(table, loose),
         match=(table_map.setting,) if table_map.setting and table_map.shared else table_map.match,
         open_key=tuple(open_key(table, loose)),

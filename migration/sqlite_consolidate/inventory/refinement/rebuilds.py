@@ -11,8 +11,7 @@ from sqlite_consolidate.engine.sqlite.schema.derivations import SEARCH_MODULES, 
 from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind, unseen_option
 from sqlite_consolidate.engine.sqlite.schema.index_queries import query_by_triggers
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.proposal import ProposedMap
-from sqlite_consolidate.inventory.proposed_parts import ProposedLeave, ProposedRebuild
+from sqlite_consolidate.inventory.proposed_parts import ProposedLeave, ProposedMap, ProposedRebuild
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.findings import Finding
-    from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
+    from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource
+    from sqlite_consolidate.inventory.proposed_parts import ProposedMap
     from sqlite_consolidate.inventory.refinement.rehearsal import CheckedProposal
     from sqlite_consolidate.problem import Problem
 

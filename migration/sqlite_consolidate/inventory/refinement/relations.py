@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from sqlite_consolidate.inventory.inspection import Database
-    from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
-    from sqlite_consolidate.inventory.proposed_parts import ProposedTable
+    from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource
+    from sqlite_consolidate.inventory.proposed_parts import ProposedMap, ProposedTable
 
 Names = dict[str, str]
 """Table of a source, folded, to its folded name in the target."""

@@ -11,7 +11,8 @@ from sqlite_consolidate.inventory.selection.source_names import name_sources
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlite_consolidate.inventory.proposal import ProposedMap, ProposedSource
+    from sqlite_consolidate.inventory.proposal import ProposedSource
+    from sqlite_consolidate.inventory.proposed_parts import ProposedMap
 
 
 def separate_files(source: ProposedSource, taken: Collection[str]) -> tuple[ProposedSource, ...]:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.merged_files.migration_stamps import MIGRATION_STAMPS
+from sqlite_consolidate.engine.checks.merged_files.migration_stamps import MIGRATION_STAMPS, is_of_framework
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.sources.kinds import is_of_framework
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.inventory.inspection import Database
-    from sqlite_consolidate.inventory.proposal import ProposedMap, ProposedSource
+    from sqlite_consolidate.inventory.proposal import ProposedSource
+    from sqlite_consolidate.inventory.proposed_parts import ProposedMap
 
 _LOOKUPS = re.compile(
     r"categor(y|ie)|class|colou?r|continent|countr(y|ie)|currenc(y|ie)|format|gender|genre|kind|language|level|locale"

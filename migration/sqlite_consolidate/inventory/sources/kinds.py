@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.merged_files.migration_stamps import MIGRATION_STAMPS
+from sqlite_consolidate.engine.checks.merged_files.migration_stamps import MIGRATION_STAMPS, is_of_framework
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 from sqlite_consolidate.engine.sqlite.schema.statements import schema_statements, words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -20,13 +19,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.inspection import CountedTable, Database
 
 _Statement = tuple[str, str, tuple[str, ...]]
-
-
-_OF_FRAMEWORKS = re.compile(
-    r"(auth|authtoken|django)_|(action_mailbox|action_text|active_storage|solid_(cable|cache|queue))_"  # Django, Rails
-    r"|(failed_jobs|job_batches|cache_locks|personal_access_tokens|password_reset(_token)?s)$"  # Laravel
-    r"|aspnet|gpkg_|rtree_|spatial_ref_sys|geometry_columns|z_"  # ASP.NET, GeoPackage, SpatiaLite, Core Data
-)
 
 
 @dataclass
@@ -86,11 +78,6 @@ def are_of_one_kind(first: Database, second: Database) -> bool:
 def schema_of(database: Database) -> frozenset[_Statement]:
     """Return what two files of one schema have in common."""
     return frozenset((each.kind, folded(each.name), _words(each.sql)) for each in schema_statements(database.schema))
-
-
-def is_of_framework(table: str) -> bool:
-    """Return whether a table is named like one that a framework declares and fills."""
-    return _OF_FRAMEWORKS.match(folded(table)) is not None
 
 
 def unite_databases(databases: Sequence[Database], tables: Iterable[CountedTable]) -> Database:

@@ -9,8 +9,8 @@ from sqlite_consolidate.engine.merge.movable_tables import find_movable_table
 from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind
 from sqlite_consolidate.engine.sqlite.schema.objects import Index, Table
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.proposal import ProposedMap, ProposedSource
-from sqlite_consolidate.inventory.proposed_parts import ProposedLeave
+from sqlite_consolidate.inventory.proposal import ProposedSource
+from sqlite_consolidate.inventory.proposed_parts import ProposedLeave, ProposedMap
 from sqlite_consolidate.inventory.refinement.new_keys import find_obstacle, loose_columns, with_keys
 from sqlite_consolidate.inventory.refinement.rebuilds import left_index, moved_index
 from sqlite_consolidate.inventory.refinement.relations import related_tables

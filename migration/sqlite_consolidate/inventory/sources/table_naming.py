@@ -11,8 +11,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.inspection import CountedTable
-from sqlite_consolidate.inventory.proposal import ProposedMap
-from sqlite_consolidate.inventory.proposed_parts import ProposedLeave, ProposedTable
+from sqlite_consolidate.inventory.proposed_parts import ProposedLeave, ProposedMap, ProposedTable
 from sqlite_consolidate.inventory.refinement.relations import keep_separate
 from sqlite_consolidate.inventory.sources.table_versions import agree, create_text, fits_into, is_part, unite, users_of
 from sqlite_consolidate.text import counted, list_names

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Inventory
-    from sqlite_consolidate.inventory.proposal import ProposedMap, ProposedSource
+    from sqlite_consolidate.inventory.proposal import ProposedSource
+    from sqlite_consolidate.inventory.proposed_parts import ProposedMap
     from sqlite_consolidate.inventory.refinement.refine import RefinedProposal
 
 _OF_TIMES = re.compile(

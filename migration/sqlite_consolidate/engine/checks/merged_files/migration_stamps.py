@@ -1,7 +1,8 @@
-"""Recognise the tables in which migration tools record the migrations that they ran."""
+"""Recognise the tables of migration tools and of frameworks, by their names."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -61,6 +62,12 @@ MIGRATION_STAMPS = frozenset(
 )
 """Folded names of tables that hold the migrations, the schema version or the settings of a program."""
 
+_OF_FRAMEWORKS = re.compile(
+    r"(auth|authtoken|django)_|(action_mailbox|action_text|active_storage|solid_(cable|cache|queue))_"  # Django, Rails
+    r"|(failed_jobs|job_batches|cache_locks|personal_access_tokens|password_reset(_token)?s)$"  # Laravel
+    r"|aspnet|gpkg_|rtree_|spatial_ref_sys|geometry_columns|z_"  # ASP.NET, GeoPackage, SpatiaLite, Core Data
+)
+
 _MAX_ROWS = 10_000
 
 Stamp = frozenset[str]
@@ -70,6 +77,11 @@ Stamp = frozenset[str]
 def is_migration_stamp(table: str) -> bool:
     """Return whether a table has a name that a migration tool uses."""
     return folded(table) in MIGRATION_STAMPS
+
+
+def is_of_framework(table: str) -> bool:
+    """Return whether a table is named like one that a framework declares and fills."""
+    return _OF_FRAMEWORKS.match(folded(table)) is not None
 
 
 def read_stamp(con: sqlite3.Connection, table: Table) -> Stamp | None:

@@ -1,0 +1,85 @@
+"""Specify that the lines of a decision make one table of tables that are kept apart."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate import consolidate, load_plan
+from sqlite_consolidate.inventory.plan_writer import render_plan
+from tests.support.workspaces.inventory_folder import proposal_of
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+MEMBERS = (
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, email UNIQUE, name); INSERT INTO users VALUES (1, 'a@x', '{0}');"
+    "CREATE TABLE teams(id INTEGER PRIMARY KEY, name UNIQUE, lead REFERENCES users(id));"
+    "INSERT INTO teams VALUES ({1}, 'red', 1), (7, 'of {0}', 1);"
+    "CREATE TABLE members(user REFERENCES users(id), team REFERENCES teams(id), since);"
+    "INSERT INTO members VALUES (1, {1}, '{0}'), (1, 7, '{0}');"
+)
+UNCONNECTED = (
+    "CREATE TABLE unit(id INTEGER PRIMARY KEY, name); INSERT INTO unit VALUES (1, 'kg');"
+    "CREATE TABLE note(id INTEGER PRIMARY KEY, body); INSERT INTO note VALUES (1, '{0}');"
+    "CREATE TABLE mark(id INTEGER PRIMARY KEY, word); INSERT INTO mark VALUES (1, '{0}');"
+    "CREATE VIEW both AS SELECT body, word FROM note, mark;"
+)
+
+
+def united(plan: str, lines: dict[str, list[str]]) -> str:
+    """Return a plan without ``into``, and with further lines for some tables."""
+    plan = re.sub(r"(?m)^  into = .*\n", "", plan).replace("# decide: ", "# ")
+    for table, further in lines.items():
+        text = "".join(f"  {line}\n" for line in further)
+        assert f'  name = "{table}"\n' in plan
+        plan = plan.replace(f'  name = "{table}"\n', f'  name = "{table}"\n{text}')
+    return plan
+
+
+def rows_after(root: Path, plan: str, query: str) -> list[tuple[object, ...]]:
+    """Run a migration and return the rows of a query."""
+    (root / "plan.toml").write_text(plan, "utf-8")
+    loaded = load_plan(root / "plan.toml")
+    assert consolidate(loaded, root).accepted
+    with closing(sqlite3.connect(root / loaded.target)) as con:
+        return sorted(con.execute(query).fetchall())
+
+
+def test_advice_names_the_lines_of_all_tables(tmp_path: Path) -> None:
+    """Only the users differ, and no other table could be united without a line of its own."""
+    refined = proposal_of(tmp_path, app=MEMBERS.format("x", 2), shop=MEMBERS.format("y", 3))
+    [source] = refined.proposal.sources
+    [decision] = source.decide
+
+    named = re.findall(r"((?:`\w+ = [^`]+`(?: and )?)+) for (\w+)", decision)
+    lines = {table: re.findall(r"`([^`]+)`", text) for text, table in named}
+
+    assert {each.name for each in source.maps if each.into != each.name} == {"users", "teams", "members"}
+    assert lines == {
+        "users": ['match = ["email"]', 'on_conflict = "prefer-target"'],
+        "teams": ['match = ["name"]'],
+        "members": ['rowids = "renumber"'],
+    }
+    plan = united(render_plan(refined.proposal, "2026-11-29"), lines)
+    query = "SELECT t.name, since FROM members m JOIN teams t ON t.id = m.team JOIN users u ON u.id = m.user"
+    assert rows_after(tmp_path, plan, query) == [("of x", "x"), ("of y", "y"), ("red", "x"), ("red", "y")]
+
+
+def test_advice_of_new_keys_names_the_keys_that_stay(tmp_path: Path) -> None:
+    """A policy has no effect on rows with new keys, so that the run would be refused."""
+    refined = proposal_of(tmp_path, app=UNCONNECTED.format("x"), shop=UNCONNECTED.format("y"))
+    [source] = refined.proposal.sources
+    [decision] = source.decide
+
+    assert re.findall(r"`(keys = [^`]+)`(?: beside `on_conflict` of (\w+))?", decision) == [
+        ('keys = "renumber"', ""),
+        ('keys = "keep"', "unit"),
+    ]
+    plan = united(render_plan(refined.proposal, "2026-11-29"), {"unit": ['keys = "keep"']})
+    plan = plan.replace(f'name = "{source.name}"\n', f'name = "{source.name}"\nkeys = "renumber"\n')
+    assert rows_after(tmp_path, plan, "SELECT (SELECT count(*) FROM unit), count(*) FROM note") == [(1, 2)]
