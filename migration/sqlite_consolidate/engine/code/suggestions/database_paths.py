@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.text import list_names
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.scanning.old_names import OldNames
+
+_PATH_AT_END = re.compile(r"[\w./\\-]*\Z")
 
 
 class Way(NamedTuple):
@@ -44,10 +47,19 @@ class DatabasePaths(NamedTuple):
         """Return the old databases as text."""
         return list_names(self.old)
 
-    @property
-    def file_name(self) -> str:
-        """Return the file name of the old databases."""
-        return posixpath.basename(self.old[0])
+    def path_at_end(self, text: str) -> str:
+        """Return the path at the end of a text.
+
+        A file name with blanks is one if no word and no blank is before it.
+        """
+        path: str = _PATH_AT_END.findall(text)[0]
+        name = posixpath.basename(self.old[0])
+        if name not in path and text.endswith(name):
+            front = text.removesuffix(name)
+            folder = _PATH_AT_END.findall(front)[0]
+            if not front.removesuffix(folder).endswith(" "):
+                return f"{folder}{name}"
+        return path
 
     def way_of(self, written: str) -> Way | None:
         """Return how a written path leads to an old database.

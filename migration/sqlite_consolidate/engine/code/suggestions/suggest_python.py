@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 SIDECAR = re.compile(rf"({SIDECAR_PATTERN})\b")
 
-_PATH_BEFORE = re.compile(r"[\w./\\-]*\Z")
 _SCHEME = re.compile(r"\b[a-z][a-z0-9+]*:\Z")
 _CLIMBING = re.compile(r"(?:\.{1,2}/)*")
 _END_OF_VARIABLE = tuple("}])\"'%")
@@ -76,7 +75,7 @@ def text_changes(code: CodeFile, names: OldNames, target: str) -> list[MentionCh
     changes = []
     for end, name, place, replacement in replacements:
         find = new = ""
-        reason = f"{_path_at_end(text[:end], place.file_name)} may be another file than {place.names}."
+        reason = f"{place.path_at_end(text[:end])} may be another file than {place.names}."
         if replacement:
             find, new = _unique(text, _Piece(end - len(replacement.old), end, replacement.new), pieces)
             reason = replacement.reason if find else "the same text occurs in several places."
@@ -105,7 +104,7 @@ def replace_path_end(text: str, place: DatabasePaths) -> PathReplacement | None:
         text: Text that ends with the path, such as ``sqlite:///logs/tasks.db``.
         place: Paths of the database that is named.
     """
-    path = _relative_path_at_end(text, place.file_name)
+    path = _relative_path_at_end(text, place)
     ups, written = _without_climbing(path)
     if not (way := place.way_of(written)):
         return None
@@ -124,26 +123,12 @@ def _folder_name(folder: str) -> str:
     return "the workspace" if folder == "." else folder
 
 
-def _path_at_end(text: str, file_name: str) -> str:
-    """Return the path at the end of a text.
-
-    A file name with blanks is one if no word and no blank is before it.
-    """
-    path: str = _PATH_BEFORE.findall(text)[0]
-    if file_name not in path and text.endswith(file_name):
-        front = text.removesuffix(file_name)
-        folder = _PATH_BEFORE.findall(front)[0]
-        if not front.removesuffix(folder).endswith(" "):
-            return f"{folder}{file_name}"
-    return path
-
-
-def _relative_path_at_end(text: str, file_name: str) -> str:
+def _relative_path_at_end(text: str, place: DatabasePaths) -> str:
     """Return the relative path at the end of a text.
 
     It begins after a variable, or after the slashes of a URL.
     """
-    path = _path_at_end(text, file_name)
+    path = place.path_at_end(text)
     before = text[: len(text) - len(path)]
     if path.startswith("///") and _SCHEME.search(before):
         return path[3:]  # sqlite:///relative, and sqlite:////absolute
