@@ -45,7 +45,7 @@ LEFT_OUT: dict[type, tuple[str, ...]] = {
     DatabaseRecord: ("about",),
     Evidence: ("repeats",),
     MoveRecord: ("subject",),
-    Finding: ("noun", "column", "to", "item"),
+    Finding: ("noun", "column", "keys", "item"),
     Attempt: ("plan", "workspace", "workspace_id"),
 }
 """Fields that ``evidence.json`` does not hold, because another file of the bundle has them.
