@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
-from sqlite_consolidate.engine.checks.renumbering.joined_columns import joined_column_findings
+from sqlite_consolidate.engine.checks.renumbering.joined_columns import attached_column_findings, joined_column_findings
 from sqlite_consolidate.engine.code.tables.compared_columns import comparisons_in
 from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
@@ -72,6 +72,57 @@ def test_compared_keys_need_equal_new_numbers(bench: Bench, number: int, expecte
     findings = joined_column_findings(inspected, joins, FollowedKeys.of(inspected))
 
     assert [each.subject for each in findings] == expected
+
+
+@pytest.mark.parametrize(
+    ("join", "attached", "home", "expected"),
+    [
+        ("entry e JOIN b.account a ON a.id = e.debit", "", "c.db", ["c.db:entry"]),
+        ("c.entry e, account a WHERE e.debit = a.id", "", "c.db", []),
+        ("target.entry e, account a WHERE e.debit = a.id", "", "target.db", ["target.db:entry"]),
+        ("entry e JOIN shop.account a ON a.id = e.debit", "b.db", "c.db", ["c.db:entry"]),
+        ("entry e JOIN shop.account a ON a.id = e.debit", "target.db", "c.db", []),
+        ("entry e JOIN shop.account a ON a.id = e.debit", "", "c.db", []),
+        ("entry e JOIN shop.account a ON a.id = e.debit", "", "target.db", ["target.db:entry"]),
+        ("entry e JOIN temp.account a ON a.id = e.debit", "", "c.db", []),
+        ("entry e JOIN b.account a ON a.id = e.note", "", "c.db", []),
+        ("entry e JOIN b.account a ON a.id = e.debit", "", "target.db", ["target.db:entry"]),
+    ],
+    ids=[
+        "named like the file",
+        "two main databases",
+        "attached child",
+        "attached by a statement",
+        "target",
+        "two possible",
+        "only one",
+        "temporary",
+        "no key",
+        "rows of the target",
+    ],
+)
+def test_key_of_an_attached_database_is_a_finding(
+    bench: Bench, join: str, attached: str, home: str, expected: list[str]
+) -> None:
+    """The name of the database leads to a file, or only one other database has the table."""
+    entry = (
+        "CREATE TABLE entry(memo TEXT PRIMARY KEY, debit INTEGER, note INTEGER)",
+        "INSERT INTO entry VALUES ('x', 2, 9)",
+    )
+    for file in (TARGET, "b.db"):
+        bench.database(file, "CREATE TABLE account(id INTEGER PRIMARY KEY)", "INSERT INTO account VALUES (1), (2)")
+    bench.database(home, *entry)
+    of_b = source("b.db", table("account", keys="renumber"))
+    inspected = bench.survey(of_b, *([] if home == TARGET else [source("c.db", table("entry"))]))
+    comparisons = [("a.py:7", each) for each in comparisons_in(f"SELECT 1 FROM {join}")]
+    joins = CodeJoins(comparisons, attached={("a.py", "shop"): attached} if attached else {})
+
+    findings = [*attached_column_findings(inspected, joins, FollowedKeys.of(inspected), [])]
+
+    assert [each.subject for each in findings] == expected
+    assert [*attached_column_findings(inspected, joins, FollowedKeys.of(inspected), [("c.db:entry", "debit")])] == [
+        each for each in findings if each.subject != "c.db:entry"
+    ]
 
 
 def test_run_reads_the_sql_of_scanned_code(tmp_path: Path) -> None:

@@ -156,6 +156,22 @@ def test_using_compares_the_columns_of_both_tables() -> None:
         assert [each[:3] for each in joins.keys_in(read_schema(con))] == [("b", "code", ("a", "code"))]
 
 
+def test_name_of_an_attached_database_leads_to_its_file(tmp_path: Path) -> None:
+    """A statement of the same file attaches it, or it is named like the file."""
+    attach = "c.execute(\"ATTACH DATABASE 'file:data/north.db?mode=ro' AS Shop\")"
+    write(tmp_path, "a.py", f"{attach}\n{LINE.replace('account a', 'shop.account a')}\n")
+
+    joins = read_code_joins(ScanScope(tmp_path, ["."], []))
+
+    with closing(sqlite3.connect(":memory:")) as con:
+        con.executescript(LEDGER)
+        [attached] = [each for each in joins.attached_in(read_schema(con)) if not each.database]
+    assert (attached.table, attached.column, attached.to) == ("entry", "debit", ("shop", "account", "id"))
+    assert joins.can_mean(attached.place, "shop", "x/north.db")
+    assert not joins.can_mean(attached.place, "shop", "x/shop.db")
+    assert joins.can_mean("b.py:1", "shop", "x/shop.db")
+
+
 @pytest.mark.parametrize(
     ("file", "text", "expected"),
     [

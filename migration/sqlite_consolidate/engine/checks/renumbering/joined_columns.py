@@ -10,18 +10,21 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import 
     loose_columns,
     most_are_keys,
     some_number_is_key,
+    ways_to_keep_meaning,
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import changing_keys
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.target_rows import mappings_of_target
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
     from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import NamedKey
-    from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
+    from sqlite_consolidate.engine.code.tables.joined_keys import AttachedKey, CodeJoins
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
 
 def joined_column_findings(
@@ -66,6 +69,67 @@ def joined_column_findings(
                 yield Finding.of(
                     "id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column, keys=keys
                 )
+
+
+def attached_column_findings(
+    databases: InspectedDatabases, joins: CodeJoins, followed: FollowedKeys, reported: Collection[tuple[str, str]]
+) -> Iterator[Finding]:
+    """Yield a finding for each column that code compares with a key of another file.
+
+    The code attaches the file, and its keys get new numbers. A reference cannot follow the keys of another file.
+
+    Args:
+        databases: All databases.
+        joins: The columns that code compares.
+        followed: The references that follow.
+        reported: Subject and column of each finding so far.
+    """
+    known = set(reported)
+    for mapping, attached in _attached_columns(databases, joins, followed):
+        column = attached.column
+        for parent, key in _attached_keys(databases, joins, attached, mapping):
+            is_new = (mapping.subject, column) not in known
+            if is_new and some_number_is_key(databases, (mapping, column, "1"), (parent, key)):
+                known.add((mapping.subject, column))
+                text = (
+                    f"will keep the number in column {column}, which {attached.place} relates to"
+                    f" {parent.table_map.name}.{key} of another database ({parent.source.name}), while these keys"
+                    f" change. If the column means rows of that database, {ways_to_keep_meaning(followed, [parent])}."
+                )
+                rows = count_rows(databases, mapping, column, INTEGER)
+                yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
+
+
+def _attached_columns(
+    databases: InspectedDatabases, joins: CodeJoins, followed: FollowedKeys
+) -> Iterator[tuple[TableMapping, AttachedKey]]:
+    """Yield each column that follows nothing and that code compares with one of another file."""
+    for mappings in (*followed.by_source.values(), mappings_of_target(databases, followed)):
+        by_name = {mapping.table_map.name: mapping for mapping in mappings}
+        for attached in joins.attached_in(databases.database_of(mappings[0]).schema) if mappings else ():
+            mapping = by_name.get(attached.table)
+            if mapping and attached.column in loose_columns(mapping, followed):
+                yield mapping, attached
+
+
+def _attached_keys(
+    databases: InspectedDatabases, joins: CodeJoins, attached: AttachedKey, child: TableMapping
+) -> Iterator[NamedKey]:
+    """Yield the renumbered key of another file that code compares with a column.
+
+    Its name in the connection means the file, or only one other database of the plan has the table.
+    """
+    file, (name, table, key) = child.source.file, attached.to
+    all_of_plan = [*databases.sources.values(), *([databases.target] if databases.target else ())]
+    others = {each.file for each in all_of_plan if each.file != file and each.schema.table(table)}
+    homes = {each.file for each in all_of_plan if each.schema.table(attached.table)}
+    if homes != {file} and not joins.can_mean(attached.place, attached.database, file):
+        return
+    meant = {each for each in others if joins.can_mean(attached.place, name, each)} or others
+    if len(meant) == 1:
+        for mapping in databases.mappings:
+            if mapping.source.file in meant and folded(mapping.table_map.name) == table:
+                yield from ((mapping, column) for column in changing_keys(mapping) if folded(column) == key)
 
 
 def _gets_another_number(child: NamedKey, parent: NamedKey, followed: FollowedKeys) -> bool:

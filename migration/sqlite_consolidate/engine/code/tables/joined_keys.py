@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import posixpath
+import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.code.scanning.scan import is_documentation, text_of
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.tables.relations.model_relation import ModelRelation
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 
+_ATTACH = re.compile(r"""attach\s+(?:database\s+)?'(?P<file>[^']+)'\s+as\s+["`\[]?(?P<name>\w+)""", re.IGNORECASE)
 _MOST_CHARACTERS = 1_000_000  # a longer text is a dump
 
 JoinedColumns = tuple[tuple[str, str], tuple[str, str]]
@@ -50,6 +54,23 @@ class JoinedKey(NamedTuple):
     place: str
     conditions: frozenset[str]
     is_certain: bool = True
+
+
+class AttachedKey(NamedTuple):
+    """Hold a column that code compares with one of another database of the connection.
+
+    Attributes:
+        table: The table of the column.
+        database: The name of its database in the connection. Empty for ``main``.
+        to: Folded names of the other database in the connection, of its table and of the column.
+        place: File and line of the code.
+    """
+
+    table: str
+    column: str
+    database: str
+    to: tuple[str, str, str]
+    place: str
 
 
 class MeantColumn(NamedTuple):
@@ -77,6 +98,7 @@ class CodeJoins:
         relations: Sequence[tuple[str, ModelRelation]] = (),
         opened: OpenedDatabases | None = None,
         uncertain: Collection[str] = (),
+        attached: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
         """Take what code relates.
 
@@ -85,11 +107,14 @@ class CodeJoins:
             relations: Each relation of models with its place.
             opened: The databases that code opens. None if it counts for any database.
             uncertain: Files of code of which it is not certain that a program of the databases uses them.
+            attached: Each file of code and the name that it gives to a database, to the file name of the database.
         """
         self._comparisons = comparisons
         self._relations = relations
         self._opened = opened
         self._uncertain = uncertain
+        self._attached = attached or {}
+        self._across = [each for each in comparisons if len({database for database, _ in each[1].tables}) > 1]
         files = {_file_of(place) for place, _ in (*comparisons, *relations)}
         self._databases = {file: databases for file in files if opened and (databases := opened.of(file))}
         self._known: dict[tuple[frozenset[str], tuple[str, ...]], tuple[JoinedKey, ...]] = {}
@@ -114,6 +139,29 @@ class CodeJoins:
         """Return whether code opens a database, or names none, so that it can open any."""
         databases = self._databases.get(_file_of(place))
         return databases is None or database in databases
+
+    def can_mean(self, place: str, name: str, database: str) -> bool:
+        """Return whether a name of a database in a connection of code can mean a database.
+
+        Args:
+            place: File and line of the code.
+            name: The name, folded. Empty for ``main``.
+            database: Path of the database.
+        """
+        if not name:
+            return self.can_open(place, database)
+        file = self._attached.get((_file_of(place), name))
+        return posixpath.basename(database) == file if file else folded(PurePosixPath(database).stem) == name
+
+    def attached_in(self, schema: Schema) -> Iterator[AttachedKey]:
+        """Yield the columns of a database that SQL compares with one of another file."""
+        tables = {folded(table.name): table for table in schema.tables.values()} if self._across else {}
+        for place, comparison in self._across:
+            for child, parent in ((comparison.left, comparison.right), (comparison.right, comparison.left)):
+                column, other = _column(child, tables), _named_table(parent)
+                if column and other and other.database not in (column.named.database, "temp"):
+                    to = other.database, other.name, parent.column
+                    yield AttachedKey(column.table.name, column.column, column.named.database, to, place)
 
     def columns_in(self, schema: Schema) -> set[JoinedColumns]:
         """Return the columns of two tables of a database that SQL compares with each other."""
@@ -191,21 +239,25 @@ def read_code_joins(
     uncertain: set[str] = set()
     comparisons: list[tuple[str, Comparison]] = []
     relations: list[tuple[str, ModelRelation]] = []
+    attached: dict[tuple[str, str], str] = {}
     for file in list_scanned_files(scope).files:
         text = None if is_documentation(file) else text_of(os.fspath(scope.root), file, {})
         if not text or len(text) > _MOST_CHARACTERS:
             continue
         stated = [(f"{file}:{each.line}", each) for each in relations_in(file, text)]
+        statements = [*statements_in(file, text)] if may_compare(text) else []
         compared = [
             (f"{file}:{min(first + each.line, last)}", each)
-            for statement, first, last in (statements_in(file, text) if may_compare(text) else ())
+            for statement, first, last in statements
             for each in comparisons_in(statement)
         ]
+        for attach in (match for statement, *_ in statements for match in _ATTACH.finditer(statement)):
+            attached[file, folded(attach["name"])] = posixpath.basename(attach["file"].partition("?")[0])
         if (stated or compared) and (is_uncertain(file) or (opened and opened.is_of_another(file, text))):
             uncertain.add(file)
         comparisons += compared
         relations += stated
-    return CodeJoins(comparisons, relations, opened, uncertain)
+    return CodeJoins(comparisons, relations, opened, uncertain, attached)
 
 
 def _file_of(place: str) -> str:
@@ -234,6 +286,17 @@ def _column(name: ColumnName, tables: Mapping[str, Table]) -> MeantColumn | None
         is_known = all(table for _, table in possible)
         if meant or not is_known:
             return meant[0] if len(meant) == 1 and is_known else None
+        scope = scope.outer
+    return None
+
+
+def _named_table(name: ColumnName) -> NamedTable | None:
+    """Return the table that a statement names before a column, or None if it is not certain."""
+    scope: QueryScope | None = name.scope
+    while scope is not None and name.alias:
+        named = [table for table in scope.tables if table.alias == name.alias]
+        if named:
+            return named[0] if len(named) == 1 and named[0].name else None
         scope = scope.outer
     return None
 

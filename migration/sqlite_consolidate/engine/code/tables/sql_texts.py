@@ -25,7 +25,7 @@ _STARTS = re.compile(rf"{_COMMENTS}{_VERB}", re.IGNORECASE)
 _LITERAL = re.compile(
     rf"""("{{3}}|'{{3}}|["'`])(?P<text>{_COMMENTS_IN_QUOTES}{_VERB}(?:\\.|(?!\1).)*)\1"""
     r"""|<<[<~-]?[ \t]*["']?(\w+)["']?[^\n]*\n(?P<document>.*?)\n[ \t]*\3\b"""
-    rf"""|\bqq?\{{(?P<braces>\s*{_VERB}[^{{}}]*)\}}|\[\[(?P<brackets>\s*{_VERB}.*?)\]\]""",
+    rf"""|\bqq?\{{(?P<braces>\s*{_VERB}[^{{}}]*)\}}|\[\[(?P<brackets>\s*{_VERB}(?:(?!\[\[|\]\]).)*)\]\]""",
     re.IGNORECASE | re.DOTALL,
 )
 """A text in quotes that begins like a statement, or a here-document. Perl has braces, and Lua brackets, for quotes."""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
     from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import KnownKeys, NamedKey
-    from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.findings import Finding
@@ -47,7 +46,7 @@ def ids_of_target(
     renumbered = [mapping for mapping in databases.mappings if changing_keys(mapping)]
     if target is None or not renumbered:
         return
-    forms, mappings = set().union(*map(forms_of, target.schema.tables)), _mappings(databases, target, followed)
+    forms, mappings = set().union(*map(forms_of, target.schema.tables)), mappings_of_target(databases, followed)
     absent = [mapping for mapping in renumbered if forms.isdisjoint(forms_of(mapping.table_map.name))]
     changing, names = ChangingKeys(absent, known), names_in(target.schema)
     # a target that has one of the tables has ids of its own rows in such texts, and the files of a pattern are too many
@@ -62,7 +61,7 @@ def ids_of_target(
         yield from texts_of_ids(databases, replace(mapping, columns=tuple(unnamed)), of_texts, followed)
 
 
-def _mappings(databases: InspectedDatabases, target: InspectedDatabase, followed: FollowedKeys) -> list[TableMapping]:
+def mappings_of_target(databases: InspectedDatabases, followed: FollowedKeys) -> list[TableMapping]:
     """Return the tables of the target, as if their own rows were copied into them.
 
     They lack the columns that receive keys, and those of which the plan states to what they refer.
@@ -70,7 +69,7 @@ def _mappings(databases: InspectedDatabases, target: InspectedDatabase, followed
     stated = {followed.place(mapping, refers.column) for mapping in databases.mappings for refers in mapping.refers}
     stated.update(followed.key_places)
     mappings = []
-    for table in target.schema.tables.values():
+    for table in databases.target.schema.tables.values() if databases.target else ():
         if table.kind == "table" and table.is_readable:
             mapping = mapping_of_target_rows(databases.plan, table, table, rowids=False)
             columns = [ends for ends in mapping.columns if followed.place(mapping, ends[0]) not in stated]
