@@ -93,6 +93,16 @@ def test_children_with_texts_of_keys_follow(
     assert refined.objections == ()
 
 
+def test_parent_does_not_follow_texts_of_its_keys(tmp_path: Path) -> None:
+    """The texts of a child that is kept apart are keys of the rows of both files."""
+    sql = "CREATE TABLE opening(eco TEXT PRIMARY KEY); INSERT INTO opening VALUES ('C20');"
+    sql += "CREATE TABLE game(nr TEXT PRIMARY KEY, eco TEXT, white); INSERT INTO game VALUES ('1', 'C20', '{0}');"
+    refined = proposal_of(tmp_path, a=sql.format("x"), b=sql.format("y"))
+
+    assert names(refined) == [{"opening": "opening", "game": "b_game"}]
+    assert refined.objections == ()
+
+
 def test_parents_go_where_their_children_go(tmp_path: Path) -> None:
     """The children collide, and over two levels everything that they lead to stays with them."""
     sql = f"{CUSTOMERS}{DECLARED} CREATE TABLE marks(note INTEGER PRIMARY KEY REFERENCES notes(id), mark);"

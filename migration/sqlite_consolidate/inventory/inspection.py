@@ -26,7 +26,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read_
 from sqlite_consolidate.engine.sqlite.sidecars import SHM, WAL, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.references.column_statistics import count_values
-from sqlite_consolidate.inventory.references.equal_values import find_equal_values
+from sqlite_consolidate.inventory.references.text_parents import find_text_parents
 from sqlite_consolidate.inventory.references.written_keys import find_all_references
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.sqlite_library import with_sqlite_utils
@@ -102,7 +102,7 @@ class Database:
         unread_reason: Why the file was not read, for all kinds but ``database`` and ``empty``.
         joined: Folded names of the tables that each view reads, with those that its INSTEAD OF triggers use.
         unstated: Columns that look like references, and are no declared ones.
-        related: Folded names of each two tables of which one has values of the other.
+        text_parents: Folded name of each table with that of a table whose texts it has.
         statistics: Numbers of values of the columns that can match rows or that look like references.
     """
 
@@ -115,7 +115,7 @@ class Database:
     unread_reason: str = ""
     joined: tuple[frozenset[str], ...] = ()
     unstated: tuple[UnstatedReference, ...] = ()
-    related: frozenset[frozenset[str]] = frozenset()
+    text_parents: frozenset[tuple[str, str]] = frozenset()
     statistics: tuple[ColumnStatistics, ...] = ()
 
     @property
@@ -211,7 +211,7 @@ def inspect_file(
             joined = tuple(_joined(con, schema, view.name) for view in schema.views)
             moved = [table.table for table in tables]
             unstated = find_all_references(con, schema, moved, joins.keys_in(schema, candidate.file) if joins else ())
-            related = find_equal_values(con, moved, joins.columns_in(schema) if joins else ())
+            text_parents = find_text_parents(con, moved, joins.columns_in(schema) if joins else ())
             counts = [(table.table, table.rows or 0) for table in tables if not table.has_more]
             statistics = count_values(with_sqlite_utils(con), counts, unstated)
     except ProblemError as error:
@@ -220,7 +220,7 @@ def inspect_file(
         return _database(path, candidate, "unreadable", str(error))
     readable = _database(path, candidate, "database")
     known = replace(readable, schema=schema, tables=tables, joined=joined, statistics=statistics)
-    return replace(known, unstated=unstated, related=related)
+    return replace(known, unstated=unstated, text_parents=text_parents)
 
 
 def read_file_schema(root: Path, candidate: Candidate, limits: Limits | None = None) -> Schema | None:

@@ -55,6 +55,7 @@ class ProposedMap:
         decide: What would be refused about it, a sentence each.
         shared: Files with the same table that is merged with this one.
         related: Tables of the same source, folded, that it refers to or that refer to it.
+        texts_of: Tables of the same source, folded, whose texts it has.
         apart: Why it is kept apart, where ``into`` differs from ``name``; else empty.
         differs_by: Columns by which its rows match others from which they differ, so that it is kept apart; else none.
         follows: Table with which it is kept apart, where its own rows do not require that; else empty.
@@ -90,6 +91,7 @@ class ProposedMap:
     decide: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     related: frozenset[str] = frozenset()
+    texts_of: frozenset[str] = frozenset()
     apart: str = ""
     differs_by: tuple[str, ...] = ()
     follows: str = ""

@@ -23,11 +23,11 @@ Names = dict[str, str]
 def related_tables(database: Database) -> dict[str, frozenset[str]]:
     """Return the tables that each table refers to, or that refer to it.
 
-    Foreign keys, triggers and views count, columns that are named like ``<table>_id``, or like ``<table>_<key>``, and
-    equal values. All names are folded.
+    Foreign keys, triggers and views count, and columns that are named like ``<table>_id``, or like ``<table>_<key>``.
+    All names are folded.
     """
     related: dict[str, set[str]] = defaultdict(set)
-    for names in (*database.joined, *database.related):
+    for names in database.joined:
         for name in names:
             related[name] |= names - {name}
     for reference in database.unstated:
@@ -125,15 +125,21 @@ def _reason(table_map: ProposedMap, apart: Mapping[str, str], names: Names, earl
     if root := apart.get(folded(table_map.name)):
         return f"{table_map.name} stays with {root}, because one of them leads to the other."
     for file in table_map.shared:
-        for name in sorted(table_map.related & names.keys() & earlier.get(file, {}).keys()):
+        for name in sorted((table_map.related | table_map.texts_of) & names.keys() & earlier.get(file, {}).keys()):
             if earlier[file][name] != names[name]:
                 return f"{table_map.name} in {file} belongs to {earlier[file][name]}."
     return ""
 
 
 def _connected(roots: set[str], maps: tuple[ProposedMap, ...]) -> dict[str, str]:
-    """Return each table that is connected with a root, and the root."""
-    related = {folded(table_map.name): table_map.related for table_map in maps}
+    """Return each table that is connected with a root, and the root.
+
+    A table with texts of another one follows that one. The other one does not follow it, because its texts stay.
+    """
+    related = {folded(table_map.name): {*table_map.related} for table_map in maps}
+    for table_map in maps:
+        for parent in table_map.texts_of & related.keys():
+            related[parent].add(folded(table_map.name))
     spelled = {folded(table_map.name): table_map.name for table_map in maps}
     connected: dict[str, str] = {}
     for root in (name for name in spelled if name in roots):

@@ -101,7 +101,7 @@ def unite_databases(databases: Sequence[Database], tables: Iterable[CountedTable
         schema=Schema(known, tuple(triggers.values()), tuple(view for view, _ in views.values()), header),
         tables=tuple(tables),
         joined=tuple(names for _, names in views.values()),
-        related=frozenset[frozenset[str]]().union(*(database.related for database in databases)),
+        text_parents=frozenset[tuple[str, str]]().union(*(database.text_parents for database in databases)),
         statistics=tuple(statistics.values()),
     )
 

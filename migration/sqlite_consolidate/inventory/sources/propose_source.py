@@ -103,7 +103,9 @@ class SourceProposal:
         else:
             related = self._related.get(folded(table.name), frozenset())
             key_of = self.shared_keys.get((self.family.files[0], table.name, table.table.primary_key), "")
-            self.maps.append(with_keys(replace(named, related=related), table.table, self.database, key_of))
+            parents = (parent for child, parent in self.database.text_parents if child == folded(table.name))
+            placed = replace(named, related=related, texts_of=frozenset(parents))
+            self.maps.append(with_keys(placed, table.table, self.database, key_of))
 
     def _add_unmovable(self, table: CountedTable, fact: str) -> None:
         """Leave a table behind with a decision, or move it as a search index that is rebuilt."""

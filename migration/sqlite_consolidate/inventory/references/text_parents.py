@@ -1,6 +1,6 @@
-"""Find the tables that belong together by equal values of their columns.
+"""Find the tables that have texts of another table, which lead to its rows.
 
-Such a value may be a text, and then no reference can follow it to another row. So the tables stay together.
+No reference can follow a text to another row. So such a table stays with the other one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.checks.references.foreign_keys import column_affi
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import NAMES_OF_ANY_KEY
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.inventory.references.key_names import single_keys
 from sqlite_consolidate.inventory.references.type_columns import movable_by_name
 from sqlite_consolidate.inventory.references.unstated_references import has_rows
 
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 _IS_TEXT = "typeof({0}) = 'text' AND {0} <> ''"
 
 
-def find_equal_values(
+def find_text_parents(
     con: sqlite3.Connection, tables: Sequence[Table], compared: Iterable[JoinedColumns]
-) -> frozenset[frozenset[str]]:
-    """Return the folded names of each two tables of which one has values of the other.
+) -> frozenset[tuple[str, str]]:
+    """Return the folded name of each table with that of a table whose texts it has.
 
-    Code compares columns of both, and a value of one is a value of the other. Or a column is named like a key of texts,
-    or like the table of it, and each of its texts is such a key.
+    Code compares columns of both, and a text of one is a text of the other. Or a column is named like a key of texts,
+    or like the table of it, and each of its texts is such a key. Of two tables that code compares by columns that are
+    no keys, each has texts of the other.
 
     Args:
         con: Reads the database.
@@ -39,12 +41,17 @@ def find_equal_values(
         compared: The columns of two tables that code compares.
     """
     by_name = movable_by_name(tables)
-    pairs = {frozenset((folded(child), folded(parent))) for child, parent in _named_pairs(con, [*by_name.values()])}
-    for (left, column), (right, other) in compared:
-        pair = frozenset((folded(left), folded(right)))
-        if pair not in pairs and pair <= by_name.keys():
-            value = f"{quoted(column)} IN (SELECT {quoted(other)} FROM main.{quoted(right)})"
-            if has_rows(con, by_name[folded(left)], f"{value} AND {quoted(column)} NOT IN (0, '')"):
+    pairs = {(folded(child), folded(parent)) for child, parent in _named_pairs(con, [*by_name.values()])}
+    for ends in compared:
+        for (child, column), (parent, other) in (ends, ends[::-1]):
+            pair = folded(child), folded(parent)
+            if pair in pairs or not {*pair} <= by_name.keys():
+                continue
+            is_child = other in single_keys(by_name[pair[1]]) or column not in single_keys(by_name[pair[0]])
+            text = f"{_IS_TEXT.format(quoted(column))} AND {quoted(column)} IN"
+            if is_child and has_rows(
+                con, by_name[pair[0]], f"{text} (SELECT {quoted(other)} FROM main.{quoted(parent)})"
+            ):
                 pairs.add(pair)
     return frozenset(pairs)
 
