@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.thorough import sampled
 from tests.support.workspaces.inventory_folder import proposal_of
 
 if TYPE_CHECKING:
@@ -19,14 +20,18 @@ OTHER = "CREATE TABLE note(id INTEGER PRIMARY KEY, body); INSERT INTO note VALUE
 
 @pytest.mark.parametrize(
     ("columns", "second", "is_apart"),
-    [
-        (NUMBERED, (1, 2, "b"), True),
-        (NUMBERED, (11, 12, "b"), True),
-        (NUMBERED, (11, 12, "a"), False),
-        ("nr INTEGER, name, value", (1, 2, "b"), True),
-        ("id INTEGER PRIMARY KEY, name, price", (1, 2, "b"), False),
-        ("id INTEGER PRIMARY KEY, label, value", (1, 2, "b"), False),
-    ],
+    sampled(
+        [
+            (NUMBERED, (1, 2, "b"), True),
+            (NUMBERED, (11, 12, "b"), True),
+            (NUMBERED, (11, 12, "a"), False),
+            ("nr INTEGER, name, value", (1, 2, "b"), True),
+            ("id INTEGER PRIMARY KEY, name, price", (1, 2, "b"), False),
+            ("id INTEGER PRIMARY KEY, label, value", (1, 2, "b"), False),
+        ],
+        1,
+        2,
+    ),
     ids=["equal keys", "other keys", "equal values", "no key", "no value", "no name"],
 )
 def test_settings_with_other_values_are_kept_apart(
