@@ -55,7 +55,7 @@ def kept_beside_staff(bench: Bench, column: str, rows: str, refers: list[Refers]
     [
         ("qa INTEGER", "('a', 5), ('b', 2), ('c', 5), ('d', NULL)"),
         ("qa", "('a', 5), ('b', 2), ('c', 0)"),
-        *thorough(("cover INT", "('a', 5), ('b', 2)"), ("unit_id INT", "('a', 1), ('b', 3)")),
+        *thorough(("cover INT", "('a', 5), ('b', 2)"), ("unit_id INT", "('a', 1), ('b', 3)"), ("bezug_nr INT", "('a', 5), ('b', 2)")),
     ],
 )
 def test_column_whose_numbers_are_keys_is_listed(bench: Bench, column: str, rows: str) -> None:
@@ -77,6 +77,8 @@ def test_column_whose_numbers_are_keys_is_listed(bench: Bench, column: str, rows
             ("qa INTEGER", "('a', 5), ('b', -1), ('c', -2)", [], ""),
             ("qa INTEGER", "('a', 5), ('b', 'x')", [], ""),
             ("qa TEXT", "('a', 5), ('b', 2)", [], ""),
+            ("nr INT", "('a', 5), ('b', 2)", [], ""),
+            ("page_no INT", "('a', 5), ('b', 2)", [], ""),
             ("qa BOOLEAN", "('a', 5), ('b', 2)", [], ""),
             ("rating INTEGER", "('a', 5), ('b', 2)", [], ""),
             ("votes INTEGER", "('a', 5), ('b', 2)", [], ""),

@@ -189,6 +189,7 @@ def test_name_of_an_attached_database_leads_to_its_file(tmp_path: Path) -> None:
         ("a.lua", f"db:exec([[{LINE[5:-1]}]])", ["a.lua:1"]),
         ("a.lua", f"-- db:exec([[{LINE[5:-1]}]])", []),
         ("a.sh", f"sqlite3 a.db <<EOF\n.mode csv\n{LINE[5:-1]};\nEOF", ["a.sh:2"]),
+        ("a.sh", f"sqlite3 a.db <<EOF\n{LINE[5:-1]};\n" + "x\n" * 300 + "EOF", []),
         ("a.yml", f"a:\n  - |\n    {LINE[5:-1]}\n  - x", ["a.yml:3"]),
         ("a.yaml", f"a: |-\n\n    {LINE[5:31]}\n      {LINE[31:-1]}\nb: 1", ["a.yaml:4"]),
         ("a.yaml", f"a: |\n  run\n{LINE[5:-1]}", []),

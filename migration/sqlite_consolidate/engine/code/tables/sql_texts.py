@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 _VERB = r"(?:select|insert|update|delete|replace|with|create|alter|drop|attach|pragma|begin|explain)\b"
 _COMMENTS = r"\s*(?:(?:--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)\s*)*"
 _COMMENTS_IN_QUOTES = r"\s*(?:(?:--(?:(?!\1)[^\n])*\n|/\*(?:(?!\1)[^*]|\*(?!/))*\*/)\s*)*"
+_MOST_LINES = 200  # of a here-document, because each << of C++ may begin one that has no end
 _STARTS = re.compile(rf"{_COMMENTS}{_VERB}", re.IGNORECASE)
 _LITERAL = re.compile(
     rf"""("{{3}}|'{{3}}|["'`])(?P<text>{_COMMENTS_IN_QUOTES}{_VERB}(?:\\.|(?!\1).)*)\1"""
-    r"""|<<[<~-]?[ \t]*["']?(\w+)["']?[^\n]*\n(?P<document>.*?)\n[ \t]*\3\b"""
+    rf"""|<<[<~-]?[ \t]*["']?(\w+)["']?[^\n]*\n(?P<document>(?:[^\n]*\n){{0,{_MOST_LINES}}}?)[ \t]*\3\b"""
     rf"""|\bqq?\{{(?P<braces>\s*{_VERB}[^{{}}]*)\}}|\[\[(?P<brackets>\s*{_VERB}(?:(?!\[\[|\]\]).)*)\]\]""",
     re.IGNORECASE | re.DOTALL,
 )

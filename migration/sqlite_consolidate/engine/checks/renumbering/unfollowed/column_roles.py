@@ -77,6 +77,7 @@ _MEASURE_WORDS = _last_words(_AMOUNTS)
 _OWN_ROW_WORDS, _KIN_WORDS = _last_words(_OWN_ROWS), frozenset({"child", "parent", "relative"})
 _AMOUNT_WORDS, _SWITCH_WORDS = _last_words(_AMOUNTS + _NO_PERSONS), frozenset(_SWITCHES.split())
 _ARRANGE_WORDS = frozenset(_ARRANGES.split())
+_NUMBERS = _last_words("no nr num number")
 
 
 def starts_like_an_amount(words: list[str]) -> bool:
@@ -207,9 +208,11 @@ def is_amount(column: str) -> bool:
 def is_certain_amount(column: str) -> bool:
     """Return whether a column is named like a number that is never an id.
 
-    ``rating`` and ``date_added`` are. ``cover`` may be an id, and ``unit_id`` is one.
+    ``rating`` and ``date_added`` are. ``cover`` may be an id, ``bezug_nr`` too, and ``unit_id`` is one.
     """
     words = words_of_name(column)
+    if words[-1] in _NUMBERS:
+        words = words[:-1] or words
     is_measured = not _MEASURE_WORDS.isdisjoint((words[0], words[-1])) or starts_like_an_amount(words)
     return is_measured and not ENDS_LIKE_AN_ID.fullmatch(column)
 
