@@ -55,7 +55,11 @@ def kept_beside_staff(bench: Bench, column: str, rows: str, refers: list[Refers]
     [
         ("qa INTEGER", "('a', 5), ('b', 2), ('c', 5), ('d', NULL)"),
         ("qa", "('a', 5), ('b', 2), ('c', 0)"),
-        *thorough(("cover INT", "('a', 5), ('b', 2)"), ("unit_id INT", "('a', 1), ('b', 3)"), ("bezug_nr INT", "('a', 5), ('b', 2)")),
+        *thorough(
+            ("cover INT", "('a', 5), ('b', 2)"),
+            ("unit_id INT", "('a', 1), ('b', 3)"),
+            ("bezug_nr INT", "('a', 5), ('b', 2)"),
+        ),
     ],
 )
 def test_column_whose_numbers_are_keys_is_listed(bench: Bench, column: str, rows: str) -> None:
