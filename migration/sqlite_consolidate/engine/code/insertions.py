@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import symtable
+from copy import copy
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.scopes import FUNCTIONS, enclosing_scopes, span_of
@@ -198,7 +199,7 @@ def add_import(text: str, statement: str, before: int) -> str:
     Raises:
         ProblemError: ``statement`` is not an import statement, or the module uses a name of it otherwise.
     """
-    wanted = parse_import(statement)
+    wanted = copy(parse_import(statement))
     module = parse_tree(text)
     imports = [earlier for earlier in module.body if isinstance(earlier, _Import)]
     is_late = any(isinstance(scope, FUNCTIONS) for scope in enclosing_scopes(text, module, before))

@@ -388,6 +388,7 @@ def _character_offsets(text: str) -> Sequence[int]:
     return [*offsets, len(text)]
 
 
+@lru_cache(maxsize=8)  # an inventory reads each module several times, and leaves its tree as it is
 def _compile(source: str | bytes, mode: str, flags: int) -> Any:
     try:
         with warnings.catch_warnings():

@@ -178,6 +178,7 @@ def test_name_of_an_attached_database_leads_to_its_file(tmp_path: Path) -> None:
         ("a.py", f"import x\n{LINE}\n", ["a.py:2"]),
         ("a.py", f'Q = """\n{LINE[5:-1]}\n    """\n', ["a.py:2"]),
         ("a.js", f"run(`{LINE[5:-1]}`)", ["a.js:1"]),
+        ("a.json", f'["{LINE[5:-1]}"]', []),
         ("a.sql", f"SELECT 1;\n\n{LINE[5:-1]};", ["a.sql:3"]),
         ("a.go", f"var q = `-- name: List :many\n{LINE[5:-1]}\n`", ["a.go:2"]),
         ("a.py", f'Q = """\n/* all */ -- rows\n{LINE[5:]}""', ["a.py:3"]),

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _ATTACH = re.compile(r"""attach\s+(?:database\s+)?'(?P<file>[^']+)'\s+as\s+["`\[]?(?P<name>\w+)""", re.IGNORECASE)
 _MOST_CHARACTERS = 1_000_000  # a longer text is a dump
+_DATA = (".css", ".csv", ".json", ".lock", ".svg", ".tsv")
+"""Endings of files that hold no statements, and are not read."""
 
 JoinedColumns = tuple[tuple[str, str], tuple[str, str]]
 """Two columns that code compares, each with its table."""
@@ -229,7 +231,7 @@ def read_code_joins(
 ) -> CodeJoins:
     """Return the columns that scanned files relate to each other.
 
-    Documentation does not count.
+    Documentation and data do not count.
 
     Args:
         scope: The files.
@@ -241,7 +243,8 @@ def read_code_joins(
     relations: list[tuple[str, ModelRelation]] = []
     attached: dict[tuple[str, str], str] = {}
     for file in list_scanned_files(scope).files:
-        text = None if is_documentation(file) else text_of(os.fspath(scope.root), file, {})
+        is_read = not is_documentation(file) and not file.lower().endswith(_DATA)
+        text = text_of(os.fspath(scope.root), file, {}) if is_read else None
         if not text or len(text) > _MOST_CHARACTERS:
             continue
         stated = [(f"{file}:{each.line}", each) for each in relations_in(file, text)]
