@@ -206,3 +206,16 @@ def test_statement_means_tables_of_opened_databases(
 
     joined = {entry.file: [each for each in entry.database.unstated if each.joined] for entry in entries}
     assert {file: bool(joined[file][0].to) if joined[file] else None for file in databases} == expected
+
+
+@pytest.mark.parametrize(("further", "is_stated"), [("deal", False), ("visit", True)], ids=["other", "same"])
+def test_another_program_leaves_a_reference_open(tmp_path: Path, further: str, is_stated: bool) -> None:
+    """Two programs can have two equal tables, and each has further ones."""
+    for file, name in {"a.db": further, "b.db": "visit"}.items():
+        execute(tmp_path / file, f"{TILL.format('memo')} CREATE TABLE {name}(x); INSERT INTO {name} VALUES (1);")
+    (tmp_path / "app.py").write_text(f'D = "a.db"\n{TEXT}', "utf-8")
+
+    entries = take_inventory(tmp_path, lambda _words: None).entries
+
+    stated = {entry.file: [bool(each.to) for each in entry.database.unstated if each.joined] for entry in entries}
+    assert stated == {"a.db": [True], "b.db": [is_stated]}

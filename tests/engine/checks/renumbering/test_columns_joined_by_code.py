@@ -59,6 +59,21 @@ def test_compared_column_that_stays_is_a_finding(
     assert all("a.py:7" in each.text for each in findings)
 
 
+@pytest.mark.parametrize(("value", "count"), [("'2', 'x'", 1), ("'x', 3.0", 1), ("'7', 0.5", 0)])
+def test_compared_text_of_a_key_is_a_finding(bench: Bench, value: str, count: int) -> None:
+    """SQLite finds the row of a text or of a REAL value as well."""
+    for file in (TARGET, "b.db"):
+        bench.database(file, *LEDGER, "CREATE TABLE visit(name TEXT PRIMARY KEY, payer TEXT, share REAL)")
+    bench.execute("b.db", f"INSERT INTO visit VALUES ('b', {value})")
+    inspected = bench.survey(source("b.db", table("account", keys="renumber"), table("entry"), table("visit")))
+    sql = "SELECT 1 FROM visit v JOIN account a ON a.id = v.payer OR a.id = v.share"
+
+    joins = CodeJoins([("a.py:7", each) for each in comparisons_in(sql)])
+    findings = joined_column_findings(inspected, joins, FollowedKeys.of(inspected))
+
+    assert [(each.subject, each.count) for each in findings] == [("b.db:visit", 1)] * count
+
+
 @pytest.mark.parametrize(("number", "expected"), [(9, ["b.db:detail"]), (3, [])])
 def test_compared_keys_need_equal_new_numbers(bench: Bench, number: int, expected: list[str]) -> None:
     """Two tables whose keys get one offset remain together."""

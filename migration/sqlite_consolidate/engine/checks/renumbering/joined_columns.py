@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import 
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import changing_keys
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.target_rows import mappings_of_target
-from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 
 if TYPE_CHECKING:
@@ -49,12 +49,12 @@ def joined_column_findings(
                 continue
             if (mapping.subject, column) in reported:
                 continue
+            is_loose = column in loose_columns(mapping, followed)
             is_key = _gets_another_number((mapping, column), (parent, key), followed)
             if is_key:
                 is_known = (parent.subject, key) in reported
                 is_open = not is_known and most_are_keys(databases, mapping, column, parent, key)
             else:
-                is_loose = column in loose_columns(mapping, followed)
                 is_open = is_loose and some_number_is_key(databases, (mapping, column, "1"), (parent, key))
             if is_open:
                 reported.add((mapping.subject, column))
@@ -69,6 +69,28 @@ def joined_column_findings(
                 yield Finding.of(
                     "id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column, keys=keys
                 )
+            elif not is_key and is_loose and (rows := _count_equal_texts(databases, mapping, column, parent, key)):
+                reported.add((mapping.subject, column))
+                text = (
+                    f"will keep the number that column {column} has as a text or as a REAL value, which {place} relates"
+                    f" to {other}.{key}, while these keys change. No reference follows such a value. If it is one,"
+                    f" {ways_to_keep_meaning(followed, [parent])}."
+                )
+                yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
+
+
+def _count_equal_texts(
+    databases: InspectedDatabases, mapping: TableMapping, column: str, parent: TableMapping, key: str
+) -> int:
+    """Return the number of rows whose text or REAL value in a column equals a key.
+
+    SQLite compares them as it does in a join.
+    """
+    child, value = quoted(mapping.table_map.name), f"c.{quoted(column)}"
+    equal = f"EXISTS (SELECT 1 FROM {quoted(parent.table_map.name)} AS p WHERE p.{quoted(key)} = {value})"
+    reader = databases.database_of(mapping).write_lock.reader
+    query = f"SELECT count(*) FROM {child} AS c WHERE typeof({value}) IN ('text', 'real') AND {equal}"
+    return int(reader.execute(query).fetchone()[0])
 
 
 def attached_column_findings(

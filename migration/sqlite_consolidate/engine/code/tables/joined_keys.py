@@ -199,7 +199,9 @@ class CodeJoins:
         for each in (*self._joined(schema, tables), *self._related(tables)):
             file, related = _file_of(each.place), [tables[folded(name)] for name in (each.table, each.to[0])]
             if file not in others or (self._opened and self._opened.can_mean(file, related)):
-                _add(known, each._replace(is_certain=each.is_certain and file not in self._uncertain))
+                is_other = file in others and self._opened and not self._opened.is_of_program(file, schema, related)
+                is_certain = each.is_certain and file not in self._uncertain and not is_other
+                _add(known, each._replace(is_certain=is_certain))
         yield from known.values()
 
     def _joined(self, schema: Schema, tables: Mapping[str, Table]) -> Iterator[JoinedKey]:

@@ -73,11 +73,23 @@ class OpenedDatabases:
         It can if a database that it opens has tables with the same columns, as a database of the same program has.
         Of two versions, one may have further columns. It can as well if it opens none with such tables.
         """
+        pairs = [[(table, schema.table(table.name)) for table in tables] for schema in self._with_tables(file, tables)]
+        are_alike = (all(other and are_versions(table, other) for table, other in of_one) for of_one in pairs)
+        return not pairs or any(are_alike)
+
+    def is_of_program(self, file: str, schema: Schema, tables: Collection[Table]) -> bool:
+        """Return whether a database may be one of the program that opens the databases of a file.
+
+        It has the tables of each of them that has the tables which are asked about, by their names, or further ones or
+        fewer.
+        """
+        opened = self._with_tables(file, tables)
+        return all(_have_same_names(schema, other) for other in opened)
+
+    def _with_tables(self, file: str, tables: Collection[Table]) -> list[Schema]:
+        """Return the schemas of the databases that a file opens, if they have some tables."""
         schemas = filter(None, map(self._schema_of, sorted(self.of(file))[:_MOST_READ]))
-        pairs = [[(table, schema.table(table.name)) for table in tables] for schema in schemas]
-        opened = [of_one for of_one in pairs if all(other for _, other in of_one)]
-        are_alike = (all(other and are_versions(table, other) for table, other in of_one) for of_one in opened)
-        return not opened or any(are_alike)
+        return [schema for schema in schemas if all(schema.table(table.name) for table in tables)]
 
     def _nearest(self, file: str) -> Collection[str]:
         folder = posixpath.dirname(file)
@@ -89,6 +101,11 @@ class OpenedDatabases:
 def are_versions(table: Table, other: Table) -> bool:
     """Return whether one of two tables has all columns of the other one."""
     names, others = ({folded(column.name) for column in each.columns} for each in (table, other))
+    return names <= others or others <= names
+
+
+def _have_same_names(schema: Schema, other: Schema) -> bool:
+    names, others = ({folded(table.name) for table in each.tables.values()} for each in (schema, other))
     return names <= others or others <= names
 
 

@@ -81,7 +81,7 @@ def columns_of_keys(
     """
     keys = [(parent, key) for parent in renumbered for key in changing_keys(parent)[:1]]
     others = databases.mappings_of(mapping.source.name) if keys else ()
-    staying = [end for other in others for end in _staying_key(other)]
+    staying = [end for other in others for end in _staying_key(other) if not followed.owners(*end)]
     schema = databases.database_of(mapping).schema
     for column in loose_columns(mapping, followed) if keys else ():
         numbered = [end for end in keys if end[0] is not mapping and _is_numbered_after(column, end[0])]
