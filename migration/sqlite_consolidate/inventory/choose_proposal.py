@@ -55,7 +55,7 @@ def choose_proposal(
         ProblemError: A database is locked or busy.
     """
     uses = {entry.file: entry.mentions for entry in inventory.entries}
-    refined = refine_proposal(inventory.root, proposal, on_progress, uses)
+    refined = refine_proposal(inventory.root, proposal, on_progress, uses, inventory.joins)
     kinds = [kind for kind in find_families(inventory.root, inventory.entries, "") if len(kind.files) > 1]
     questions = {
         file: _question(_QUESTION, tables)
@@ -65,7 +65,7 @@ def choose_proposal(
     }
     other = propose_plan(inventory, stated, questions) if questions else None
     if other is not None and any(source.constants for source in other.sources):
-        apart = refine_proposal(inventory.root, other, on_progress, uses)
+        apart = refine_proposal(inventory.root, other, on_progress, uses, inventory.joins)
         is_better = not apart.objections and not apart.unrehearsed_reason
         told_apart = [source for source in apart.proposal.sources if source.constants]
         if is_better and told_apart and all(_is_whole(source, refined) for source in told_apart):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
+    from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
 
 _SUFFIXES = ("", *SIDECARS)
 _FEWEST = 2  # databases with rows that need a consolidation
@@ -84,6 +85,7 @@ class Inventory:
         unscanned: Text files that could not be read for mentions, each with the reason as its text.
         unexamined_processes: Number of processes whose open files could not be listed.
         state: State of every database and its sidecar files before the inventory, as by ``file_state``.
+        joins: The columns that code compares. None if no code was read.
     """
 
     root: Path
@@ -97,6 +99,7 @@ class Inventory:
     unscanned: tuple[Mention, ...]
     unexamined_processes: int
     state: dict[str, tuple[int, int]]
+    joins: CodeJoins | None = None
 
     @property
     def live(self) -> tuple[Entry, ...]:
@@ -175,6 +178,7 @@ def take_inventory(
         unscanned=tuple(mention for mention in scanned.not_scanned if mention.kind == "unreadable"),
         unexamined_processes=held.unseen,
         state=state,
+        joins=joins,
     )
 
 

@@ -219,3 +219,16 @@ def test_another_program_leaves_a_reference_open(tmp_path: Path, further: str, i
 
     stated = {entry.file: [bool(each.to) for each in entry.database.unstated if each.joined] for entry in entries}
     assert stated == {"a.db": [True], "b.db": [is_stated]}
+
+
+def test_text_joined_with_a_key_is_a_decision(tmp_path: Path) -> None:
+    """No reference follows it."""
+    (tmp_path / "app.py").write_text(
+        f"DB = 'shop.db', 'app.db'\nQ = '{OF_ACCOUNT.replace('debit', 'memo')}'\n", "utf-8"
+    )
+    sql = f"{TABLES} INSERT INTO entry(memo) VALUES ('1'), ('2');"
+
+    refined = proposal_of(tmp_path, app=sql.format("x"), shop=sql.format("y"))
+
+    [source] = refined.proposal.sources
+    assert [text for text in source.questions if "app.py:2" in text and "[id-unfollowed]" in text] != []

@@ -18,7 +18,7 @@ from sqlite_consolidate.engine.checks.merged_files.merged_tables import find_mer
 from sqlite_consolidate.engine.checks.open_files import find_open_databases
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
-from sqlite_consolidate.engine.checks.renumbering.joined_columns import attached_column_findings, joined_column_findings
+from sqlite_consolidate.engine.checks.renumbering.joined_columns import columns_compared_by_code
 from sqlite_consolidate.engine.checks.renumbering.kept_numbers import kept_number_findings
 from sqlite_consolidate.engine.checks.renumbering.key_texts import changed_offsets
 from sqlite_consolidate.engine.code.git import archive_findings, uncommitted_findings
@@ -175,11 +175,9 @@ def _opened_databases(
 def _column_findings(inspected: InspectedDatabases, joins: CodeJoins) -> list[Finding]:
     """Return the findings about columns that code compares with keys, and about numbers."""
     followed = FollowedKeys.of(inspected)
-    joined = list(joined_column_findings(inspected, joins, followed))
-    reported = {(each.subject, each.column) for each in (*inspected.findings, *joined) if each.id == "id-unfollowed"}
-    attached = list(attached_column_findings(inspected, joins, followed, reported))
-    reported |= {(each.subject, each.column) for each in attached}
-    return [*joined, *attached, *kept_number_findings(inspected, followed, reported)]
+    compared = columns_compared_by_code(inspected, joins, followed)
+    reported = {(each.subject, each.column) for each in (*inspected.findings, *compared) if each.id == "id-unfollowed"}
+    return [*compared, *kept_number_findings(inspected, followed, reported)]
 
 
 def _renamed(inspected: InspectedDatabases) -> dict[str, dict[str, str]]:

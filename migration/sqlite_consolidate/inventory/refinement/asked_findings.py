@@ -62,9 +62,10 @@ def _with_questions(source: ProposedSource, findings: Sequence[Finding]) -> Prop
     It has no other decision about their columns.
     """
     tables = _tables_of_subjects(source)
-    kept = [finding for finding in findings if finding.item and finding.column not in source.loose]
+    items = [finding for finding in findings if finding.item and finding.column not in source.loose]
     findings = [finding for finding in findings if not finding.item]
     asked = {f"{tables[finding.subject].name}.{finding.column}" for finding in findings}
+    kept = [finding for finding in items if finding.column not in asked]
     about_ids = (tables[finding.subject] for finding in findings if finding.id == _IDS)
     keys = {f"{table.name}.{column}" for table in about_ids for column in table.open_key}
     links = [column for column in source.loose if column in keys - asked]

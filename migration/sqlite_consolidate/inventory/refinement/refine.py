@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
+    from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource
     from sqlite_consolidate.inventory.proposed_parts import ProposedMap
@@ -98,6 +99,7 @@ def refine_proposal(
     proposal: Proposal,
     on_progress: Callable[[str], None],
     uses: Mapping[str, Sequence[Mention]] = MappingProxyType({}),
+    joins: CodeJoins | None = None,
 ) -> RefinedProposal:
     """Check and rehearse the proposal, and correct it as far as possible.
 
@@ -106,6 +108,7 @@ def refine_proposal(
         proposal: The proposal.
         on_progress: Called with the name of each step before it begins.
         uses: Each database to the places in code and settings that name it.
+        joins: The columns that code compares. None if no code was read.
 
     Raises:
         ProblemError: The plan itself has a mistake, which would be a defect of this program.
@@ -116,7 +119,7 @@ def refine_proposal(
     for round_number in range(1, _MAX_ROUNDS + 1):
         on_progress(f"rehearsing the proposal on copies, round {round_number}")
         result = RehearsalResult()
-        with rehearsal_of(root, proposal, on_progress, uses) as rehearsal:
+        with rehearsal_of(root, proposal, on_progress, uses, joins) as rehearsal:
             checked = rehearsal.check()
             corrected = _corrected(proposal, checked)
             if corrected == proposal:

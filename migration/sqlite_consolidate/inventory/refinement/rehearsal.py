@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.merged_files.files_told_apart import files_told_apart
 from sqlite_consolidate.engine.checks.merged_files.merged_tables import find_merged_tables
+from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
+from sqlite_consolidate.engine.checks.renumbering.joined_columns import columns_compared_by_code
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import EXPECTED_ERRORS, failure_message
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
+    from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.inventory.proposal import Proposal
@@ -83,6 +86,7 @@ def rehearsal_of(
     proposal: Proposal,
     on_progress: Callable[[str], None],
     uses: Mapping[str, Sequence[Mention]] = MappingProxyType({}),
+    joins: CodeJoins | None = None,
 ) -> Iterator[Rehearsal]:
     """Lend the rehearsal of a proposal on a private copy.
 
@@ -94,6 +98,7 @@ def rehearsal_of(
         proposal: The proposal.
         on_progress: Called with the name of each step before it begins.
         uses: Each database to the places in code and settings that name it.
+        joins: The columns that code compares. None if no code was read.
     """
     with scratch_folder("inventory") as folder:
         file = folder / "proposal.toml"
@@ -104,7 +109,7 @@ def rehearsal_of(
         request = RunRequest(Mode.REHEARSAL, settings, plan, plan_sha256=sha256(file), plan_text=file.read_bytes())
         run = Run(request, Context(on_progress))
         try:
-            yield Rehearsal(run, uses, [statement for test in proposal.smoke for statement in test.statements])
+            yield Rehearsal(run, uses, joins, [statement for test in proposal.smoke for statement in test.statements])
         finally:
             run.close()
 
@@ -112,9 +117,16 @@ def rehearsal_of(
 class Rehearsal:
     """Rehearse a proposal in two steps, so that a preflight with problems ends it."""
 
-    def __init__(self, run: Run, uses: Mapping[str, Sequence[Mention]], statements: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        run: Run,
+        uses: Mapping[str, Sequence[Mention]],
+        joins: CodeJoins | None = None,
+        statements: Sequence[str] = (),
+    ) -> None:
         self._run = run
         self._uses = uses
+        self._joins = joins
         self._statements = statements
 
     def check(self) -> CheckedProposal:
@@ -129,6 +141,8 @@ class Rehearsal:
         if in_use := [problem for problem in problems if is_in_use_problem(problem)]:
             raise ProblemError(*in_use)
         self._run.log.note(*files_told_apart(inspected, find_merged_tables(inspected), self._uses))
+        if self._joins and any(mapping.shifted for mapping in inspected.mappings):
+            self._run.log.note(*columns_compared_by_code(inspected, self._joins, FollowedKeys.of(inspected)))
         shared = count_shared_rows(inspected, problems, self._run.limits)
         return CheckedProposal(problems, shared, inspected.target_schema.renamed_views)
 

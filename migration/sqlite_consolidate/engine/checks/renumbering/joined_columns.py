@@ -27,6 +27,21 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
 
+def columns_compared_by_code(databases: InspectedDatabases, joins: CodeJoins, followed: FollowedKeys) -> list[Finding]:
+    """Return a finding for each column that code compares with a renumbered key.
+
+    The key may be one of another file.
+
+    Args:
+        databases: All databases.
+        joins: The columns that code compares.
+        followed: The references that follow.
+    """
+    joined = list(joined_column_findings(databases, joins, followed))
+    reported = {(each.subject, each.column) for each in (*databases.findings, *joined) if each.id == "id-unfollowed"}
+    return [*joined, *attached_column_findings(databases, joins, followed, reported)]
+
+
 def joined_column_findings(
     databases: InspectedDatabases, joins: CodeJoins, followed: FollowedKeys
 ) -> Iterator[Finding]:
