@@ -9,6 +9,7 @@ import pytest
 
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
 from sqlite_consolidate.engine.checks.renumbering.joined_columns import attached_column_findings, joined_column_findings
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import way_to_keep
 from sqlite_consolidate.engine.code.tables.compared_columns import comparisons_in
 from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
@@ -72,6 +73,18 @@ def test_compared_text_of_a_key_is_a_finding(bench: Bench, value: str, count: in
     findings = joined_column_findings(inspected, joins, FollowedKeys.of(inspected))
 
     assert [(each.subject, each.count) for each in findings] == [("b.db:visit", 1)] * count
+
+
+def test_way_to_keep_names_each_table_once(bench: Bench) -> None:
+    """Two columns can mean the rows of one table."""
+    for file in (TARGET, "b.db"):
+        bench.database(file, *LEDGER)
+    inspected = bench.survey(source("b.db", table("account", keys="renumber"), table("entry")))
+    [account] = [each for each in inspected.mappings if each.table_map.name == "account"]
+
+    way = way_to_keep(FollowedKeys.of(inspected), [account, account])
+
+    assert way.count("account") == 2  # the table whose keys stay, and the one with another name
 
 
 @pytest.mark.parametrize(("number", "expected"), [(9, ["b.db:detail"]), (3, [])])

@@ -176,7 +176,7 @@ def way_to_keep(followed: FollowedKeys, parents: Sequence[TableMapping]) -> str:
     ):
         apart |= further
     names = [mapping.table_map.name for mapping in followed.by_source[source] if table_id(mapping) in apart]
-    kept = join_names([parent.table_map.name for parent in parents])
+    kept = join_names([*dict.fromkeys(parent.table_map.name for parent in parents)])
     return f'keys = "keep" for {kept}, and other names (into) for {join_names(names)} in source {source}'
 
 
