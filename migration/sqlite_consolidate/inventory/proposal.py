@@ -221,7 +221,7 @@ def _ask_about_loose(columns: tuple[str, ...], joined: Mapping[str, str]) -> tup
     looks = f"{join_first_names(columns, _MOST_COLUMNS)} {'looks' if len(columns) == 1 else 'look'} like a reference"
     compared = [f"{column} ({joined[column]})" for column in columns if column in joined]
     fact = f" Code relates {join_first_names(compared)} to a key." if compared else ""
-    return (f"{looks}, and nothing states to which table.{fact} {_LOOSE}",)
+    return (f"{looks}, but it is not certain to which table.{fact} {_LOOSE}",)
 
 
 @dataclass(frozen=True)
