@@ -93,6 +93,23 @@ def build_two_sources(root: Path, *, target: bool = True) -> Path:
     return root
 
 
+def build_renumbered_tasks(root: Path, *, create: str, insert: str, sql: str) -> Path:
+    """Create the workspace with equal tasks in the target and in their source.
+
+    The plan gives the tasks new keys, and scans the code for the statement.
+    """
+    build_two_sources(root)
+    for file in ("workspace.db", "logs/tasks.db"):
+        for statement in ("DROP TABLE IF EXISTS tasks", create, insert):
+            execute(root / file, statement)
+    with (root / "app/tasks.py").open("a") as code:
+        code.write(f'Q = "{sql}"\n')
+    plan = root / "consolidation.toml"
+    text = plan.read_text().replace('name = "tasks"\n\n', 'name = "tasks"\n  keys = "renumber"\n\n')
+    plan.write_text(f'{text}\n[scan]\npaths = ["app"]\n')
+    return root
+
+
 def database(path: Path, create: str, *, wal: bool = False) -> None:
     """Create a database with one table."""
     with closing(sqlite3.connect(path, isolation_level=None)) as con:

@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from sqlite_consolidate.plan.model import Refers
 from tests.support.databases import TARGET, Bench, source, table
-from tests.support.workspaces.two_sources import a_run, build_two_sources, execute
+from tests.support.workspaces.two_sources import a_run, build_renumbered_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,16 +155,12 @@ def test_key_of_an_attached_database_is_a_finding(
 
 def test_run_reads_the_sql_of_scanned_code(tmp_path: Path) -> None:
     """The finding names the line, also of a file that the plan rewrites."""
-    root = build_two_sources(tmp_path / "workspace")
-    tasks = ("CREATE TABLE tasks(id INTEGER PRIMARY KEY, title, step INT)", "INSERT INTO tasks VALUES (1, 'a', 1)")
-    for file in ("workspace.db", "logs/tasks.db"):
-        for statement in ("DROP TABLE IF EXISTS tasks", *tasks):
-            execute(root / file, statement)
-    with (root / "app/tasks.py").open("a") as code:
-        code.write('Q = "SELECT t.title FROM tasks t JOIN tasks s ON s.id = t.step"\n')
-    plan = root / "consolidation.toml"
-    text = plan.read_text().replace('name = "tasks"\n\n', 'name = "tasks"\n  keys = "renumber"\n\n')
-    plan.write_text(f'{text}\n[scan]\npaths = ["app"]\n')
+    root = build_renumbered_tasks(
+        tmp_path / "workspace",
+        create="CREATE TABLE tasks(id INTEGER PRIMARY KEY, title, step INT)",
+        insert="INSERT INTO tasks VALUES (1, 'a', 1)",
+        sql="SELECT t.title FROM tasks t JOIN tasks s ON s.id = t.step",
+    )
 
     with closing(a_run(root)) as run:
         run.perform(PREFLIGHT)

@@ -16,7 +16,7 @@ from sqlite_consolidate.plan.patterns import expand
 from tests.support.databases import TARGET, Bench, source, table
 from tests.support.thorough import thorough
 from tests.support.workspaces.pattern_plans import plan_of_pattern
-from tests.support.workspaces.two_sources import a_run, build_two_sources, execute
+from tests.support.workspaces.two_sources import a_run, build_renumbered_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -137,16 +137,12 @@ def test_each_file_of_a_pattern_counts(bench: Bench, last: int, columns: list[st
 
 def test_run_lists_what_no_other_finding_names(tmp_path: Path) -> None:
     """The code compares one of two columns with the key."""
-    root = build_two_sources(tmp_path / "workspace")
-    tasks = ("CREATE TABLE tasks(id INTEGER PRIMARY KEY, step INT, qa INT)", "INSERT INTO tasks VALUES (2, 2, 2)")
-    for file in ("workspace.db", "logs/tasks.db"):
-        for statement in ("DROP TABLE IF EXISTS tasks", *tasks):
-            execute(root / file, statement)
-    with (root / "app/tasks.py").open("a") as code:
-        code.write('Q = "SELECT 1 FROM tasks t JOIN tasks s ON s.id = t.step"\n')
-    plan = root / "consolidation.toml"
-    text = plan.read_text().replace('name = "tasks"\n\n', 'name = "tasks"\n  keys = "renumber"\n\n')
-    plan.write_text(f'{text}\n[scan]\npaths = ["app"]\n')
+    root = build_renumbered_tasks(
+        tmp_path / "workspace",
+        create="CREATE TABLE tasks(id INTEGER PRIMARY KEY, step INT, qa INT)",
+        insert="INSERT INTO tasks VALUES (2, 2, 2)",
+        sql="SELECT 1 FROM tasks t JOIN tasks s ON s.id = t.step",
+    )
 
     with closing(a_run(root)) as run:
         run.perform(PREFLIGHT)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
     INTEGER,
+    count_equal_texts,
     count_rows,
     loose_columns,
     most_are_keys,
@@ -14,7 +15,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import 
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import changing_keys
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.target_rows import mappings_of_target
-from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 
 if TYPE_CHECKING:
@@ -64,48 +65,73 @@ def joined_column_findings(
                 continue
             if (mapping.subject, column) in reported:
                 continue
-            is_loose = column in loose_columns(mapping, followed)
-            is_key = _gets_another_number((mapping, column), (parent, key), followed)
-            if is_key:
-                is_known = (parent.subject, key) in reported
-                is_open = not is_known and most_are_keys(databases, mapping, column, parent, key)
+            child, end = (mapping, column), (parent, key)
+            if not _gets_another_number(child, end, followed):
+                finding = _finding_about_column(databases, child, end, place, followed)
+            elif (parent.subject, key) not in reported:
+                finding = _finding_about_key(databases, child, end, place)
             else:
-                is_open = is_loose and some_number_is_key(databases, (mapping, column, "1"), (parent, key))
-            if is_open:
+                continue
+            if finding:
                 reported.add((mapping.subject, column))
-                verb = "get another" if is_key and mapping.key_shifts[column].offset else "keep the"
-                text = (
-                    f"will {verb} number in column {column}, which {place} relates to {other}.{key}, while these"
-                    f" keys change, because no FOREIGN KEY declares the column as a reference. If it is one, add"
-                    f' [[source.table.refers]] with column = "{column}" and to = "{other}.{key}".'
-                )
-                rows = count_rows(databases, mapping, column, INTEGER)
-                keys = (f"{other}.{key}",)
-                yield Finding.of(
-                    "id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column, keys=keys
-                )
-            elif not is_key and is_loose and (rows := _count_equal_texts(databases, mapping, column, parent, key)):
-                reported.add((mapping.subject, column))
-                text = (
-                    f"will keep the number that column {column} has as a text or as a REAL value, which {place} relates"
-                    f" to {other}.{key}, while these keys change. No reference follows such a value. If it is one,"
-                    f" {ways_to_keep_meaning(followed, [parent])}."
-                )
-                yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
+                yield finding
 
 
-def _count_equal_texts(
-    databases: InspectedDatabases, mapping: TableMapping, column: str, parent: TableMapping, key: str
-) -> int:
-    """Return the number of rows whose text or REAL value in a column equals a key.
+def _finding_about_key(databases: InspectedDatabases, child: NamedKey, parent: NamedKey, place: str) -> Finding | None:
+    """Return the finding about a key that may be the key of another table, or None."""
+    mapping, column = child
+    if not most_are_keys(databases, mapping, column, *parent):
+        return None
+    verb = "get another" if mapping.key_shifts[column].offset else "keep the"
+    return _finding_about_numbers(databases, child, parent, f"will {verb} number in column {column}, which {place}")
 
-    SQLite compares them as it does in a join.
+
+def _finding_about_column(
+    databases: InspectedDatabases, child: NamedKey, parent: NamedKey, place: str, followed: FollowedKeys
+) -> Finding | None:
+    """Return the finding about a column that follows nothing and may have keys, or None.
+
+    Args:
+        databases: All databases.
+        child: The column.
+        parent: The key.
+        place: File and line of the code that compares them.
+        followed: The references that follow.
     """
-    child, value = quoted(mapping.table_map.name), f"c.{quoted(column)}"
-    equal = f"EXISTS (SELECT 1 FROM {quoted(parent.table_map.name)} AS p WHERE p.{quoted(key)} = {value})"
-    reader = databases.database_of(mapping).write_lock.reader
-    query = f"SELECT count(*) FROM {child} AS c WHERE typeof({value}) IN ('text', 'real') AND {equal}"
-    return int(reader.execute(query).fetchone()[0])
+    (mapping, column), (other, key) = child, parent
+    if column not in loose_columns(mapping, followed):
+        return None
+    if some_number_is_key(databases, (mapping, column, "1"), parent):
+        return _finding_about_numbers(
+            databases, child, parent, f"will keep the number in column {column}, which {place}"
+        )
+    if rows := count_equal_texts(databases, child, parent):
+        text = (
+            f"will keep the number that column {column} has as a text or as a REAL value, which {place} relates to"
+            f" {other.table_map.name}.{key}, while these keys change. No reference follows such a value. If it means"
+            f" that row, {ways_to_keep_meaning(followed, [other])}."
+        )
+        return Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
+    return None
+
+
+def _finding_about_numbers(databases: InspectedDatabases, child: NamedKey, parent: NamedKey, fact: str) -> Finding:
+    """Return the finding about numbers that may be keys, with the lines that let them follow.
+
+    Args:
+        databases: All databases.
+        child: The column.
+        parent: The key.
+        fact: What happens to the numbers, and where the code is that compares the column.
+    """
+    (mapping, column), (other, key) = child, parent
+    to = f"{other.table_map.name}.{key}"
+    text = (
+        f"{fact} relates to {to}, while these keys change, because no FOREIGN KEY declares the column as a reference."
+        f' If it is one, add [[source.table.refers]] with column = "{column}" and to = "{to}".'
+    )
+    rows = count_rows(databases, mapping, column, INTEGER)
+    return Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column, keys=(to,))
 
 
 def attached_column_findings(

@@ -180,6 +180,20 @@ def test_nearest_table_is_offered_first(bench: Bench, column: str, expected: int
     assert keys == ["orders.id"] * expected
 
 
+def test_key_that_follows_another_one_does_not_stay(bench: Bench) -> None:
+    """A verdict has the number of its sample."""
+    for file in (TARGET, "b.db"):
+        bench.database(file, "CREATE TABLE sample(id INTEGER PRIMARY KEY)", "INSERT INTO sample VALUES (1), (2), (3)")
+        bench.execute(file, "CREATE TABLE verdict(sample INTEGER PRIMARY KEY, supersedes INT)")
+    bench.execute("b.db", "INSERT INTO verdict VALUES (1, NULL), (3, 1)")
+    followed = [Refers(column="sample", to="sample.id")]
+    inspected = bench.survey(source("b.db", table("sample", keys="renumber"), table("verdict", refers=followed)))
+
+    [finding] = [each for each in inspected.findings if each.id == "id-unfollowed"]
+
+    assert (finding.column, finding.keys) == ("supersedes", ("sample.id",))
+
+
 def test_one_of_several_keys_is_not_stated(bench: Bench) -> None:
     """The finding has the keys that a column may have, and claims none of them."""
     for file in (TARGET, "b.db"):

@@ -145,6 +145,16 @@ def _count_keys(databases: InspectedDatabases, numbers: Sequence[int], parent: T
     return int(databases.database_of(parent).write_lock.reader.execute(query).fetchone()[0])
 
 
+def count_equal_texts(databases: InspectedDatabases, child: NamedKey, parent: NamedKey) -> int:
+    """Return the number of rows whose text or REAL value equals a key.
+
+    SQLite compares them as it does in a join.
+    """
+    (mapping, column), (other, key) = child, parent
+    keys = f"SELECT {quoted(key)} FROM {quoted(other.table_map.name)}".replace("{", "{{").replace("}", "}}")
+    return count_rows(databases, mapping, column, f"typeof({{0}}) IN ('text', 'real') AND {{0}} IN ({keys})")
+
+
 def most_of_numbers_are_keys(
     databases: InspectedDatabases, numbers: Collection[int], parent: TableMapping, key: str
 ) -> bool:

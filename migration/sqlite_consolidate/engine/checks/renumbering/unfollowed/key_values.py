@@ -81,7 +81,7 @@ def columns_of_keys(
     """
     keys = [(parent, key) for parent in renumbered for key in changing_keys(parent)[:1]]
     others = databases.mappings_of(mapping.source.name) if keys else ()
-    staying = [end for other in others for end in _staying_key(other) if not followed.owners(*end)]
+    staying = [end for other in others for end in _staying_key(other, followed)]
     schema = databases.database_of(mapping).schema
     for column in loose_columns(mapping, followed) if keys else ():
         numbered = [end for end in keys if end[0] is not mapping and _is_numbered_after(column, end[0])]
@@ -101,10 +101,11 @@ def columns_of_keys(
             )
 
 
-def _staying_key(mapping: TableMapping) -> Iterator[NamedKey]:
+def _staying_key(mapping: TableMapping, followed: FollowedKeys) -> Iterator[NamedKey]:
     """Yield the key of a table whose numbers stay, if it is one column."""
     key = mapping.table.primary_key
-    if len(key) == 1 and not changing_keys(mapping) and column_affinity(mapping.table, key[0]) not in ("TEXT", "REAL"):
+    is_single = len(key) == 1 and column_affinity(mapping.table, key[0]) not in ("TEXT", "REAL")
+    if is_single and not changing_keys(mapping) and not followed.owners(mapping, key[0]):
         yield mapping, key[0]
 
 
