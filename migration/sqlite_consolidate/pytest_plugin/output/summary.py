@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 _MOST_PROBLEMS = 50
 _MOST_TO_REVIEW = 10
-_BETWEEN_SENTENCES = re.compile(r"(?<=\.) (?=[A-Z])")
 _MOST_KINDS = 8  # of notes, which fit on two lines
 _PASTED = "references-complete"
 """Criterion whose advice has lines to paste. Every other advice is one line, whatever a name in it contains."""
@@ -59,7 +57,7 @@ def summary_lines(
     if problems:
         yield "", {}
     if not brief:
-        yield from ((line, {}) for words in findings_to_review(log.findings) for line in fold(words, width))
+        yield from ((line, {}) for words in _to_review(log.findings) for line in fold(words, width))
     good = record.verdict == "accepted"
     yield one_line(record.headline), {"bold": True, "green": good, "red": not good}
     files = _files_and_commands(session, record)
@@ -84,20 +82,16 @@ def _files_and_commands(session: Session, record: Record) -> list[tuple[str, str
     ]
 
 
-def findings_to_review(findings: Sequence[Finding]) -> Iterator[str]:
+def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield the findings that ask for attention, and the number of notes with their ids.
 
-    At least one finding of each id is shown. The first has all of its sentences, and a further one has its first one.
+    At least one finding of each id is shown.
     """
     from sqlite_consolidate.findings import list_findings
 
     review = list_findings(findings, "attention", _MOST_TO_REVIEW)
-    known: set[str] = set()
     for item in review:
-        sentence = one_line(item.sentence)
-        text = _BETWEEN_SENTENCES.split(sentence)[0] if item.finding.id in known else sentence
-        known.add(item.finding.id)
-        yield f"to review: {text} [{item.finding.id}]"
+        yield f"to review: {one_line(item.sentence)} [{item.finding.id}]"
     if further := sum(finding.level == "attention" for finding in findings) - len(review):
         yield f"and {further} more to review: see the report"
     if kinds := Counter(finding.id for finding in findings if finding.level == "note"):
