@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from sqlite_consolidate.text import counted, join_first_names
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -35,6 +37,7 @@ class ProposedRefers(NamedTuple):
         when: SQL condition on the rows that refer to it. Empty for all rows.
         by: Triggers that write the key into the column, as text. Empty where each value is a key.
         joined: File and line of code that compares the column with the key. Empty if that is not the evidence.
+        sentinels: Numbers up to 0 that are no key, each with the number of its rows.
     """
 
     column: str
@@ -42,6 +45,15 @@ class ProposedRefers(NamedTuple):
     when: str = ""
     by: str = ""
     joined: str = ""
+    sentinels: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def evidence(self) -> str:
+        """Return why the column is taken for a reference."""
+        others = [f"{value} ({counted(rows, 'row')})" for value, rows in self.sentinels]
+        keys = f"each value{f' but {join_first_names(others)}' if others else ''} is a key there"
+        joined = f", {self.joined} relates it to that key" if self.joined else ""
+        return f"{f'written by {self.by}' if self.by else keys}{joined}, and no FOREIGN KEY says so"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ The name of a column is the hint, and its values are the evidence.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import is_measure
@@ -45,6 +45,8 @@ class UnstatedReference:
         by: Triggers that write the key into the column, as text. Empty where each value is a key.
         among: The tables and keys of which one is that to which it refers, if it is not known which.
         joined: File and line of code that compares the column with the key. Empty if that is not the evidence.
+        sentinels: Numbers up to 0 that are no key, each with the number of its rows. Not counted where a trigger is the
+            evidence.
     """
 
     table: str
@@ -55,6 +57,7 @@ class UnstatedReference:
     by: str = ""
     among: tuple[tuple[str, str], ...] = ()
     joined: str = ""
+    sentinels: tuple[tuple[int, int], ...] = ()
 
 
 def find_unstated_references(con: sqlite3.Connection, tables: Sequence[Table]) -> tuple[UnstatedReference, ...]:
@@ -225,6 +228,22 @@ def fits(con: sqlite3.Connection, table: Table, column: str, parent: str, key: s
     unknown = f"{numbers} AND {name} NOT IN (SELECT {quoted(key)} FROM main.{quoted(parent)})"
     others = f"({unknown}) OR typeof({name}) NOT IN ('integer', 'null')"
     return not has_rows(con, table, f"({when}) AND ({others})") and has_rows(con, table, f"({when}) AND {numbers}")
+
+
+def with_sentinels(con: sqlite3.Connection, reference: UnstatedReference) -> UnstatedReference:
+    """Return a reference with its numbers up to 0 that are no key.
+
+    Those of a column without other numbers count as well, because another file of a pattern may have keys there.
+    """
+    name = quoted(reference.column)
+    condition = f"({reference.when or 1}) AND typeof({name}) = 'integer' AND {name} <= 0"
+    if reference.to:
+        parent, key = map(quoted, reference.to)
+        condition += f" AND {name} NOT IN (SELECT {key} FROM main.{parent} WHERE {key} <= 0)"
+    elif not reference.is_empty:
+        return reference
+    query = f"SELECT {name}, count(*) FROM main.{quoted(reference.table)} WHERE {condition} GROUP BY 1 ORDER BY 1 DESC"
+    return replace(reference, sentinels=tuple(con.execute(query)))
 
 
 def has_numbers(con: sqlite3.Connection, table: Table, column: str) -> bool:

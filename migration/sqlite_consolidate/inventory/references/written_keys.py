@@ -21,6 +21,7 @@ from sqlite_consolidate.inventory.references.unstated_references import (
     fits,
     has_rows,
     undeclared,
+    with_sentinels,
 )
 from sqlite_consolidate.text import join_names
 
@@ -78,7 +79,8 @@ def find_all_references(
     loosely += [UnstatedReference(*place) for place in loose if place not in columns and is_any_row(place[1])]
     columns |= _by_column(find_typed_references(con, tables, loosely))
     columns |= _by_column(find_rowid_keys(con, schema, tables))
-    return tuple(each for references in columns.values() for each in references)
+    found = (each for references in columns.values() for each in references)
+    return tuple(each if each.by else with_sentinels(con, each) for each in found)
 
 
 def _find_open_columns(

@@ -76,7 +76,7 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: 
         parents=frozenset(parents | {folded(each.parent) for each in table.foreign_keys}),
         values=tuple((each.column, each.text) for each in database.statistics_of(table.name)),
         refers=tuple(
-            ProposedRefers(each.column, ".".join(to), each.when, each.by, each.joined)
+            ProposedRefers(each.column, ".".join(to), each.when, each.by, each.joined, each.sentinels)
             for each, to in stated
             if table.kind == "table"
         ),

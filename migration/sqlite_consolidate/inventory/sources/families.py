@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product, takewhile
@@ -334,7 +334,7 @@ def _united_references(files: Sequence[Sequence[UnstatedReference]]) -> tuple[Un
     united: list[UnstatedReference] = []
     for known in by_column.values():
         filled = [reference for reference in known if not reference.is_empty] or known
-        cases = {(reference.when, reference.to): reference for reference in filled}
+        cases = {(reference.when, reference.to): _with_all_sentinels(reference, known) for reference in filled}
         conditions = {when for when, _ in cases}
         is_known = len(conditions) == len(cases) and ("" not in conditions or len(cases) == 1)
         if any(reference.among for reference in filled):
@@ -342,6 +342,15 @@ def _united_references(files: Sequence[Sequence[UnstatedReference]]) -> tuple[Un
         else:
             united += cases.values() if is_known else [replace(filled[0], to=None, when="", by="")]
     return tuple(united)
+
+
+def _with_all_sentinels(reference: UnstatedReference, known: Sequence[UnstatedReference]) -> UnstatedReference:
+    """Return a reference with the numbers that are no key in any of the files."""
+    rows: Counter[int] = Counter()
+    for each in known:
+        if each.is_empty or (each.when, each.to) == (reference.when, reference.to):
+            rows.update(dict(each.sentinels))
+    return replace(reference, sentinels=tuple(sorted(rows.items(), reverse=True)))
 
 
 def _in_all_files(known: Sequence[UnstatedReference]) -> UnstatedReference:
