@@ -12,7 +12,9 @@ from tests.support.workspaces.whole_run import execute
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCHEMA = "CREATE TABLE owner(id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE pet(id INTEGER PRIMARY KEY, owner_id INT);"
+SCHEMA = (
+    "CREATE TABLE owner(id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE pet(id INTEGER PRIMARY KEY, owner_id INT);"
+)
 SCHEMA += "CREATE TABLE note(id INTEGER PRIMARY KEY, item_type TEXT, item_id INT);"
 OWNERS = "INSERT INTO owner VALUES (1, '{0} a'), (2, '{0} b');"
 

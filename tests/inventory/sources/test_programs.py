@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.inventory.inventory import take_inventory
-from sqlite_consolidate.inventory.sources.programs import ask_about_programs, reason_of_programs
+from sqlite_consolidate.inventory.sources.programs import ask_about_programs, reason_of_programs, shared_table
 from tests.support.scanned_trees import write
 from tests.support.workspaces.inventory_folder import proposal_in
 from tests.support.workspaces.whole_run import execute
@@ -78,6 +78,27 @@ def test_united_programs_are_one_decision(tmp_path: Path) -> None:
     [source] = asked.proposal.sources
     assert [each.into for each in source.maps] == ["item"]
     assert asked.proposal.decisions == refined.proposal.decisions + 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "others", "expected"),
+    [
+        (["a", "B"], ["A", "b"], (2, 0, 0)),
+        (["a"], ["a", "b", "c"], (1, 2, 0)),
+        (["a", "d"], ["a", "b"], (1, 1, 1)),
+    ],
+)
+def test_columns_of_both_files_are_counted(
+    tmp_path: Path, columns: list[str], others: list[str], expected: tuple[int, int, int]
+) -> None:
+    """A table with the name of another one may have fewer columns or further ones."""
+    for file, names in (("one.db", columns), ("two.db", others)):
+        execute(tmp_path / file, f"CREATE TABLE t({', '.join(names)}); INSERT INTO t DEFAULT VALUES")
+    one, two = (entry.database for entry in take_inventory(tmp_path, lambda _words: None).entries)
+
+    shared = shared_table("t", [one], two)
+
+    assert (shared.common, shared.missing, shared.further) == expected
 
 
 def test_pattern_of_another_program_is_a_decision(tmp_path: Path) -> None:

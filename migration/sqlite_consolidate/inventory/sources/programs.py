@@ -6,25 +6,40 @@ import re
 from dataclasses import replace
 from itertools import product
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.checks.merged_files.migration_stamps import is_migration_stamp
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.sources.kinds import are_of_one_kind
-from sqlite_consolidate.text import join_first_names
+from sqlite_consolidate.text import counted, join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Entry, Inventory
     from sqlite_consolidate.inventory.proposal import ProposedSource
     from sqlite_consolidate.inventory.refinement.refine import RefinedProposal
 
 _QUESTION = (
-    "{tables} {has} the name and the columns of a table of {other}, and the rows of both become one table, although "
-    "{reason}. Keep {them} together if both files belong to one program. Otherwise give {them} another name by a "
-    "[[source.table]] with `into`, and change the code that reads {them}."
+    "{facts}. The plan unites their rows, although {reason}. Keep {them} united if both files belong to one program. "
+    "Otherwise give {them} another name by a [[source.table]] with `into`, and change the code that reads {them}."
 )
+
+
+class SharedTable(NamedTuple):
+    """Hold how many columns two tables with one name have.
+
+    Attributes:
+        common: Columns of both.
+        missing: Columns that only the table of the other file has.
+        further: Columns that only this table has.
+    """
+
+    name: str
+    common: int
+    missing: int
+    further: int
 
 
 def ask_about_programs(inventory: Inventory, refined: RefinedProposal) -> RefinedProposal:
@@ -52,19 +67,52 @@ def _asked(source: ProposedSource, entries: Mapping[str, Entry], asked: frozense
         entries: Each database of the workspace, by its file.
         asked: Tables of the target, folded, about which there is a decision already.
     """
-    united: dict[str, list[str]] = {}
+    united: dict[str, list[SharedTable]] = {}
+    databases = [entries[file].database for file in source.all_files if file in entries]
     for each in source.maps:
         others = [file for file in each.shared if file not in source.files]
         is_open = not is_migration_stamp(each.name) and folded(each.into) not in asked
-        if others and folded(each.into) == folded(each.name) and is_open:
-            united.setdefault(others[0], []).append(each.name)
+        if others and others[0] in entries and folded(each.into) == folded(each.name) and is_open:
+            shared = shared_table(each.name, databases, entries[others[0]].database)
+            united.setdefault(others[0], []).append(shared)
     questions = []
     for other, tables in united.items():
-        if other in entries and (reason := reason_of_programs(entries[other], entries[source.file])):
-            is_one = len(tables) == 1
-            words = {"has": "has" if is_one else "have", "them": "it" if is_one else "them"}
-            questions.append(_QUESTION.format(tables=join_first_names(tables), other=other, reason=reason, **words))
+        if reason := reason_of_programs(entries[other], entries[source.file]):
+            questions.append(_question(tables, other, reason))
     return replace(source, questions=(*source.questions, *questions))
+
+
+def _question(tables: Sequence[SharedTable], other: str, reason: str) -> str:
+    """Return the decision about tables that another file has as well."""
+    by_columns: dict[tuple[int, ...], list[str]] = {}
+    for each in tables:
+        columns = (each.common, each.missing, each.further) if each.missing or each.further else ()
+        by_columns.setdefault(columns, []).append(each.name)
+    facts = [_fact(names, other, *columns) for columns, names in by_columns.items()]
+    return _QUESTION.format(facts=join_first_names(facts), them="it" if len(tables) == 1 else "them", reason=reason)
+
+
+def _fact(names: Sequence[str], other: str, common: int = 0, missing: int = 0, further: int = 0) -> str:
+    """Return what tables have in common with those of another file."""
+    verb, tables = ("has", "a table") if len(names) == 1 else ("have", "tables")
+    columns = f"{common} of the {counted(common + missing, 'column')}" if missing else "the columns"
+    more = f" (and {counted(further, 'further column')})" if further else ""
+    return f"{join_first_names(names)} {verb} the name and {columns} of {tables} of {other}{more}"
+
+
+def shared_table(name: str, databases: Sequence[Database], other: Database) -> SharedTable:
+    """Return how many columns a table has in common with that of another file.
+
+    Args:
+        name: Its name in both.
+        databases: Its files.
+        other: The other file.
+    """
+    columns, others = (
+        {folded(column.name) for each in files if (known := each.table(name)) for column in known.table.columns}
+        for files in (databases, [other])
+    )
+    return SharedTable(name, len(columns & others), len(others - columns), len(columns - others))
 
 
 def reason_of_programs(first: Entry, second: Entry) -> str:
