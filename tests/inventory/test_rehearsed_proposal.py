@@ -34,7 +34,7 @@ def unrelated(root: Path) -> Proposal:
     proposal = propose_plan(take_inventory(root, lambda _words: None))
     assert proposal is not None
     [source] = proposal.sources
-    maps = [replace(table_map, related=frozenset()) for table_map in source.maps]
+    maps = [replace(table_map, related={}) for table_map in source.maps]
     customers, notes = sorted(maps, key=lambda table_map: table_map.name)
     apart = replace(customers, into="shop_customers", shared=(), apart="Other rows.")
     return replace(proposal, sources=(replace(source, maps=(apart, notes)),))

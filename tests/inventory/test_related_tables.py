@@ -122,8 +122,9 @@ def test_parents_go_where_their_children_go(tmp_path: Path) -> None:
 
     assert names(refined) == [{"customers": "shop_customers", "notes": "shop_notes", "marks": "shop_marks"}]
     [source] = refined.proposal.sources
+    assert source.maps[0].related == {"notes": "notes.customer refers to customers"}
     assert {table_map.name: table_map.follows for table_map in source.maps} == {
-        "customers": "marks",
+        "customers": "notes",
         "notes": "marks",
         "marks": "",
     }

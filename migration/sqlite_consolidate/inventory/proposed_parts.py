@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sqlite_consolidate.text import counted, join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 LINE_OF_DECISION = "\0"
 """Stands in the text of a decision for the end of a line. No name has this character."""
@@ -66,7 +66,7 @@ class ProposedMap:
         notes: Comments above it.
         decide: What would be refused about it, a sentence each.
         shared: Files with the same table that is merged with this one.
-        related: Tables of the same source, folded, that it refers to or that refer to it.
+        related: Tables of the same source, folded, that it refers to or that refer to it, each with the fact.
         texts_of: Tables of the same source, folded, whose texts it has.
         apart: Why it is kept apart, where ``into`` differs from ``name``; else empty.
         differs_by: Columns by which its rows match others from which they differ, so that it is kept apart; else none.
@@ -102,7 +102,7 @@ class ProposedMap:
     notes: tuple[str, ...] = ()
     decide: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
-    related: frozenset[str] = frozenset()
+    related: Mapping[str, str] = field(default_factory=dict)
     texts_of: frozenset[str] = frozenset()
     apart: str = ""
     differs_by: tuple[str, ...] = ()

@@ -94,9 +94,9 @@ def test_columns_of_both_files_are_counted(
     """A table with the name of another one may have fewer columns or further ones."""
     for file, names in (("one.db", columns), ("two.db", others)):
         execute(tmp_path / file, f"CREATE TABLE t({', '.join(names)}); INSERT INTO t DEFAULT VALUES")
-    one, two = (entry.database for entry in take_inventory(tmp_path, lambda _words: None).entries)
+    first, second = (entry.database for entry in take_inventory(tmp_path, lambda _words: None).entries)
 
-    shared = shared_table("t", [one], two)
+    shared = shared_table("t", [first], second)
 
     assert (shared.common, shared.missing, shared.further) == expected
 

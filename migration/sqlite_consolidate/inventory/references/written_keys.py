@@ -79,8 +79,8 @@ def find_all_references(
     loosely += [UnstatedReference(*place) for place in loose if place not in columns and is_any_row(place[1])]
     columns |= _by_column(find_typed_references(con, tables, loosely))
     columns |= _by_column(find_rowid_keys(con, schema, tables))
-    found = (each for references in columns.values() for each in references)
-    return tuple(each if each.by else with_sentinels(con, each) for each in found)
+    every = (each for references in columns.values() for each in references)
+    return tuple(each if each.by else with_sentinels(con, each) for each in every)
 
 
 def _find_open_columns(

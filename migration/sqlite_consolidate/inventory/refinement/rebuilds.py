@@ -69,7 +69,7 @@ def rebuild_over_shared(
     filled = {folded(table.name) for table in target.tables_with_rows}
     maps = tuple(
         replace(index, is_index=True, stores_rows=True)
-        if folded(index.name) in queries and target.table(index.name) is None and index.related & filled
+        if folded(index.name) in queries and target.table(index.name) is None and index.related.keys() & filled
         else index
         for index in source.maps
     )

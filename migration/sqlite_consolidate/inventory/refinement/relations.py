@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.references.key_names import NamedTables, names_key_of
+from sqlite_consolidate.text import join_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource
@@ -20,33 +22,54 @@ Names = dict[str, str]
 """Table of a source, folded, to its folded name in the target."""
 
 
-def related_tables(database: Database) -> dict[str, frozenset[str]]:
-    """Return the tables that each table refers to, or that refer to it.
+def related_tables(database: Database) -> dict[str, dict[str, str]]:
+    """Return the tables to which each table is related, each with the first fact.
 
     Foreign keys, triggers and views count, and columns that are named like ``<table>_id``, or like ``<table>_<key>``.
-    All names are folded.
+    The names of tables are folded, but not those in the facts.
     """
-    related: dict[str, set[str]] = defaultdict(set)
-    for names in database.joined:
-        for name in names:
-            related[name] |= names - {name}
+    related: dict[str, dict[str, str]] = defaultdict(dict)
+    for table, other, fact in (*_references(database), *_uses(database), *_names_of_keys(database)):
+        if folded(table) != folded(other):
+            related[folded(table)].setdefault(folded(other), fact)
+            related[folded(other)].setdefault(folded(table), fact)
+    return dict(related)
+
+
+def _references(database: Database) -> Iterator[tuple[str, str, str]]:
+    """Yield each table and another one that refer to each other, with the fact."""
+    for table in database.tables:
+        for key in table.table.foreign_keys:
+            columns = join_names([f"{table.name}.{name}" for name in key.columns])
+            verb = "refers" if len(key.columns) == 1 else "refer"
+            yield table.name, key.parent, f"{columns} {verb} to {key.parent}"
     for reference in database.unstated:
-        for to in (reference.to, *reference.among):
-            child, parent = folded(reference.table), folded(to[0]) if to else folded(reference.table)
-            related[child] |= {parent} - {child}
-            related[parent] |= {child} - {parent}
+        column = f"{reference.table}.{reference.column}"
+        if reference.to:
+            yield reference.table, reference.to[0], f"{column} refers to {reference.to[0]}"
+        for parent, _ in reference.among:
+            yield reference.table, parent, f"{column} may refer to {parent}"
+
+
+def _uses(database: Database) -> Iterator[tuple[str, str, str]]:
+    """Yield each two tables that a view or a trigger uses, with the fact."""
+    for view, names in zip(database.schema.views, database.joined, strict=True):
+        for table_name, other in combinations(sorted(names), 2):
+            yield table_name, other, f"the view {view.name} uses both"
+    for table in database.tables:
+        for needed in sorted(table.needs):
+            yield table.name, needed, f"a trigger of {table.name} uses {needed}"
+
+
+def _names_of_keys(database: Database) -> Iterator[tuple[str, str, str]]:
+    """Yield each table that has a name of another one's key, with that one and the fact."""
     named = NamedTables(table.table for table in database.tables)
     for table in database.tables:
-        by_name = {
-            folded(other.name)
-            for column in table.table.columns
-            for other, keys in named.possible_parents(column.name)
-            if names_key_of(column.name, other.name, keys)
-        }
-        for name in (table.needs | by_name) - {folded(table.name)}:
-            related[folded(table.name)].add(name)
-            related[name].add(folded(table.name))
-    return {name: frozenset(names) for name, names in related.items()}
+        for column in table.table.columns:
+            for parent, keys in named.possible_parents(column.name):
+                if names_key_of(column.name, parent.name, keys):
+                    fact = f"{table.name}.{column.name} is named like a key of {parent.name}"
+                    yield table.name, parent.name, fact
 
 
 def keep_separate(table_map: ProposedMap, source: str, reason: str, files: Collection[str] = ()) -> ProposedMap:
@@ -106,11 +129,12 @@ def _separated_once(
     maps: tuple[ProposedMap, ...], source: ProposedSource, earlier: Mapping[str, Names]
 ) -> tuple[ProposedMap, ...]:
     """Return the mappings of a source, with the tables related to separate ones separate too."""
-    apart = _connected({folded(table_map.name) for table_map in maps if table_map.into != table_map.name}, maps)
+    apart = _connected(maps)
     names = _names(maps)
     return tuple(
         replace(
-            keep_separate(table_map, source.name, reason, source.files), follows=apart.get(folded(table_map.name), "")
+            keep_separate(table_map, source.name, reason, source.files),
+            follows=apart[folded(table_map.name)][0] if folded(table_map.name) in apart else "",
         )
         if table_map.into == table_map.name
         and table_map.shared
@@ -120,33 +144,43 @@ def _separated_once(
     )
 
 
-def _reason(table_map: ProposedMap, apart: Mapping[str, str], names: Names, earlier: Mapping[str, Names]) -> str:
+def _reason(
+    table_map: ProposedMap, apart: Mapping[str, tuple[str, str]], names: Names, earlier: Mapping[str, Names]
+) -> str:
     """Return why a table that is merged has to be kept apart, or an empty text."""
-    if root := apart.get(folded(table_map.name)):
-        return f"{table_map.name} stays with {root}, because one of them leads to the other."
+    if folded(table_map.name) in apart:
+        other, fact = apart[folded(table_map.name)]
+        return f"{table_map.name} is kept with {other}: {fact}."
+    facts = {**{parent: _text_fact(table_map.name, parent) for parent in table_map.texts_of}, **table_map.related}
     for file in table_map.shared:
-        for name in sorted((table_map.related | table_map.texts_of) & names.keys() & earlier.get(file, {}).keys()):
+        for name in sorted(facts.keys() & names.keys() & earlier.get(file, {}).keys()):
             if earlier[file][name] != names[name]:
-                return f"{table_map.name} in {file} belongs to {earlier[file][name]}."
+                return f"{table_map.name} of {file} is kept with {earlier[file][name]}: {facts[name]}."
     return ""
 
 
-def _connected(roots: set[str], maps: tuple[ProposedMap, ...]) -> dict[str, str]:
-    """Return each table that is connected with a root, and the root.
+def _connected(maps: tuple[ProposedMap, ...]) -> dict[str, tuple[str, str]]:
+    """Return each table that is related to one that is kept apart, with that one.
 
-    A table with texts of another one follows that one. The other one does not follow it, because its texts stay.
+    The second text is the fact that relates the two. A table with texts of another one follows that one. The other one
+    does not follow it, because its texts stay.
     """
-    related = {folded(table_map.name): {*table_map.related} for table_map in maps}
+    spelled = {folded(table_map.name): table_map.name for table_map in maps}
+    related = {folded(table_map.name): {**table_map.related} for table_map in maps}
     for table_map in maps:
         for parent in table_map.texts_of & related.keys():
-            related[parent].add(folded(table_map.name))
-    spelled = {folded(table_map.name): table_map.name for table_map in maps}
-    connected: dict[str, str] = {}
-    for root in (name for name in spelled if name in roots):
-        pending = [root]
-        while pending:
-            name = pending.pop()
-            if name in spelled and name not in connected:
-                connected[name] = spelled[root]
-                pending += sorted(related[name])
+            related[parent].setdefault(folded(table_map.name), _text_fact(table_map.name, spelled[parent]))
+    pending = [folded(table_map.name) for table_map in maps if table_map.into != table_map.name]
+    reached = {*pending}
+    connected: dict[str, tuple[str, str]] = {}
+    while pending:
+        name = pending.pop(0)
+        for other in sorted(related[name].keys() & spelled.keys() - reached):
+            reached.add(other)
+            connected[other] = spelled[name], related[name][other]
+            pending.append(other)
     return connected
+
+
+def _text_fact(child: str, parent: str) -> str:
+    return f"{child} has texts of {parent}"

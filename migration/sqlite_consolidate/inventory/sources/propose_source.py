@@ -101,7 +101,7 @@ class SourceProposal:
         if isinstance(named, ProposedLeave):
             self.leaves.append(named)
         else:
-            related = self._related.get(folded(table.name), frozenset())
+            related = self._related.get(folded(table.name), {})
             key_of = self.shared_keys.get((self.family.files[0], table.name, table.table.primary_key), "")
             parents = (parent for child, parent in self.database.text_parents if child == folded(table.name))
             placed = replace(named, related=related, texts_of=frozenset(parents))
@@ -116,7 +116,7 @@ class SourceProposal:
         can_rebuild = any(folded(each.table) == folded(table.name) for each in self.rebuilds)
         index = moved_index(table, self.naming.name_table(self.name, self.family, table)) if can_rebuild else None
         if index:
-            related = self._related.get(folded(table.name), frozenset())
+            related = self._related.get(folded(table.name), {})
             self.maps.append(replace(index, related=related))
         else:
             self.leaves.append(left_index(table.name, fact))
