@@ -8,8 +8,9 @@ import pytest
 
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+from sqlite_consolidate.engine.code.suggestions.path_places import text_around
 from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference, propose_references
-from sqlite_consolidate.engine.code.syntax import _expressions
+from sqlite_consolidate.engine.code.syntax import _expressions, parse_tree
 from sqlite_consolidate.plan.parts.programs import Exemption, Reference
 
 if TYPE_CHECKING:
@@ -168,6 +169,31 @@ def test_what_is_not_understood_is_returned_as_such(tmp_path: Path, file: str, t
     assert {proposal.replace for proposal in made} == {""}
     assert all(proposal.find and proposal.find in text and proposal.reason for proposal in made)
     assert [made[-1].line, *made[-1].also][-1] == text.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("\"ATTACH 'app/logs/tasks.db' AS door\"", "attach"),
+        ("f\"-- all\\nattach DATABASE '{logs}/tasks.db' AS door\"", "attach"),
+        ("\"SELECT readfile('tasks.db')\"", "sql"),
+        ("\"INSERT INTO log VALUES ('attach tasks.db')\"", "sql"),
+        ('"it opens tasks.db"', "words"),
+        ('"other/tasks.db"', ""),
+        ('logs / "tasks.db"', ""),
+    ],
+)
+def test_kind_of_text_around_a_path_is_known(code: str, expected: str) -> None:
+    """A statement and a sentence are not built from parts."""
+    assert text_around(parse_tree(code, "eval").body) == expected
+
+
+def test_attached_database_is_a_place_for_the_operator(tmp_path: Path) -> None:
+    """The connection may open the target already."""
+    [made] = proposed(tmp_path, "a.py", "c.execute(\"ATTACH 'app/logs/tasks.db' AS door\")\n")
+
+    assert (made.line, made.find, made.replace, made.understood) == (1, made.find, "", False)
+    assert all(word in made.reason for word in ("ATTACH", "app/logs/tasks.db", "main.db"))
 
 
 def test_expression_at_several_places_is_replaced_at_all(tmp_path: Path) -> None:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import TYPE_CHECKING, Literal
+
+from sqlite_consolidate.engine.code.tables.sql_texts import begins_like_sql
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.engine.code.suggestions.database_paths import DatabasePaths
 
 Parents = dict[ast.AST, ast.AST]
 
@@ -22,6 +28,14 @@ _TAKES_A_NAME = frozenset(
         "getChild",
     }
 )
+_BY_HAND = {
+    "": "the path is built from parts, or may be another file than {0}.",
+    "attach": "ATTACH opens a file here that can be {0}. If its connection opens {1} as well, remove ATTACH, and the "
+    "name that it gives to the database before its tables. Otherwise, write the path of {1}.",
+    "sql": "a statement of SQL has the path, which can be that of {0}.",
+    "words": "the path is one of several words of a text.",
+}
+"""Why a path has no replacement, by the kind of text around it."""
 _TEMPORARY = re.compile(r"(?:\b|_)te?mp(?:\b|_|path|dir|file|folder)|mkdtemp|Temporary", re.IGNORECASE)
 _PURE = re.compile(r"\bPure(?:Posix|Windows)?Path\b")
 _RESOURCES = frozenset({"files", "Traversable"})
@@ -46,6 +60,25 @@ def may_be_a_path(node: ast.expr, parents: Parents) -> bool:
         case ast.Compare(left=left, comparators=others):
             return not any(isinstance(side, ast.Attribute) and side.attr == "name" for side in (left, *others))
     return True
+
+
+def why_by_hand(node: ast.expr, parents: Parents, place: DatabasePaths) -> str:
+    """Return why a path has no replacement, and what to do."""
+    around = parents[node]
+    kind = text_around(around if isinstance(around, ast.JoinedStr) else node)
+    return _BY_HAND[kind].format(place.names, place.target)
+
+
+def text_around(node: ast.expr) -> Literal["", "attach", "sql", "words"]:
+    """Return what kind of text has a path among other words, or an empty text.
+
+    The text is a literal. Of an f-string, only the part before the first value is known.
+    """
+    first = node.values[0] if isinstance(node, ast.JoinedStr) and node.values else node
+    text = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
+    if begins_like_sql(text):
+        return "attach" if re.match(r"[^'\"]*\battach\b", text, re.IGNORECASE) else "sql"
+    return "words" if any(map(str.isspace, text)) else ""
 
 
 def can_climb_from(base: ast.expr) -> bool:

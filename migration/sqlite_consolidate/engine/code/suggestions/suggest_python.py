@@ -14,7 +14,12 @@ from sqlite_consolidate.engine.code.scanning.python_values import ConstantValues
 from sqlite_consolidate.engine.code.scopes import child_nodes, nodes_of
 from sqlite_consolidate.engine.code.source_files import LINE_END, find_line, line_starts
 from sqlite_consolidate.engine.code.suggestions.database_paths import DatabasePaths
-from sqlite_consolidate.engine.code.suggestions.path_places import can_climb_from, can_resolve, may_be_a_path
+from sqlite_consolidate.engine.code.suggestions.path_places import (
+    can_climb_from,
+    can_resolve,
+    may_be_a_path,
+    why_by_hand,
+)
 from sqlite_consolidate.engine.code.syntax import PythonCode, normalized_dump, parse_tree
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 from sqlite_consolidate.problem import ProblemError
@@ -234,8 +239,7 @@ def _change(
     if exchange and ".resolve()" in exchange.new and not can_resolve(source.text, path):
         exchange = None
     if exchange is None:
-        reason = f"the path is built from parts, or may be another file than {place.names}."
-        return _Options(mention._replace(reason=reason))
+        return _Options(mention._replace(reason=why_by_hand(path, parents, place)))
     mention, together = mention._replace(names_several=exchange.names_several), None
     for find, new in _enclosing_expressions(exchange, parents):
         change = change_as_written(mention._replace(find=find, replace=new, reason=exchange.reason), source)

@@ -70,6 +70,11 @@ _VALUE = " ? "
 """Stands for a value that code puts into a statement."""
 
 
+def begins_like_sql(text: str) -> bool:
+    """Return whether a text begins like a statement."""
+    return _STARTS.match(text) is not None
+
+
 def tables_named_in(file: str, text: str, names: Collection[str]) -> list[tuple[int, str]]:
     """Return each place of a program that names one of some tables or views.
 
@@ -161,7 +166,7 @@ def _statements(file: str, text: str) -> Iterator[tuple[str, int, int]]:
     code = without_comments(file, text)
     for match in _LITERAL.finditer(code):
         statement = _COMMAND.sub("\n", f"{match['document']}\n") if match["document"] else _joined_text(code, match)
-        if _STARTS.match(statement):
+        if begins_like_sql(statement):
             yield statement, find_line(text, match.start()), find_line(text, match.end())
 
 
@@ -189,7 +194,7 @@ def _blocks(text: str) -> Iterator[tuple[str, int, int]]:
 def _python_statements(node: ast.AST) -> Iterator[tuple[str, int, int]]:
     value = _value_of(node) if isinstance(node, ast.expr) else None
     if value is not None and isinstance(node, ast.expr):
-        if _STARTS.match(value):
+        if begins_like_sql(value):
             yield value, node.lineno, node.end_lineno or node.lineno
         return
     for child in child_nodes(node):
@@ -209,7 +214,7 @@ def _extended_statements(tree: ast.AST) -> Iterator[tuple[str, int, int]]:
                 if name in lines:
                     yield built.pop(name), *lines.pop(name)
                 built[name] = text or ""
-            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add()) if _STARTS.match(built.get(name, "")):
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add()) if begins_like_sql(built.get(name, "")):
                 built[name] += text or _VALUE
                 lines[name] = lines.get(name, (node.lineno, last))[0], last
     yield from ((built[name], *lines[name]) for name in lines)
