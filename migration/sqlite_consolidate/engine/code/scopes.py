@@ -77,10 +77,10 @@ def shadowed_names(text: str, module: ast.Module, offset: int) -> set[str]:
     """
     scopes = enclosing_scopes(text, module, offset)
     visible = [scope for scope in scopes if not isinstance(scope, ast.ClassDef) or scope is scopes[-1]]
-    return {name for scope in visible for name in _bound_names(scope)}
+    return {name for scope in visible for name in bound_names(scope)}
 
 
-def _bound_names(scope: _Scope) -> set[str]:
+def bound_names(scope: _Scope) -> set[str]:
     """Return the names that a function or class binds itself.
 
     What it imports is left out, because it may be the same thing.
@@ -89,7 +89,7 @@ def _bound_names(scope: _Scope) -> set[str]:
     if isinstance(scope, FUNCTIONS):
         names |= {node.arg for node in ast.walk(scope.args) if isinstance(node, ast.arg)}
     from_module: set[str] = set()
-    for node in _inside(scope):
+    for node in nodes_inside(scope):
         match node:
             case ast.Name(id=name, ctx=ast.Store()) | ast.ExceptHandler(name=str() as name):
                 names.add(name)
@@ -100,7 +100,7 @@ def _bound_names(scope: _Scope) -> set[str]:
     return names - from_module
 
 
-def _inside(scope: ast.AST) -> Iterator[ast.AST]:
+def nodes_inside(scope: ast.AST) -> Iterator[ast.AST]:
     """Yield the nodes of a scope without those of the scopes inside it."""
     body = getattr(scope, "body", [])
     pending = list(body) if isinstance(body, list) else [body]

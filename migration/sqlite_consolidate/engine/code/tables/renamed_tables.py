@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.code.scanning.scan import is_documentation, text_
 from sqlite_consolidate.engine.code.scanning.scanned_files import list_scanned_files
 from sqlite_consolidate.engine.code.tables.opened_databases import OpenedDatabases, databases_by_code
 from sqlite_consolidate.engine.code.tables.sql_texts import tables_named_in
+from sqlite_consolidate.engine.code.tables.target_statements import statements_of_target
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import join_first_names
 
@@ -50,7 +51,8 @@ def find_old_table_names(
     """Return each place that names a renamed table or view of a database that it opens.
 
     A file that names no database opens those that the files of the nearest folder name. One that names only other
-    databases than those of the plan opens none of them.
+    databases than those of the plan opens none of them. A statement that only the target executes as the code is now
+    names no table of a source.
 
     Args:
         scope: The workspace, and the trees with the code.
@@ -70,7 +72,9 @@ def find_old_table_names(
         text = text_of(os.fspath(scope.root), file, planned or {}) if names and not is_documentation(file) else None
         if not text or not may_name.search(text) or databases_of.is_of_another(file, text):
             continue
-        for line, name in tables_named_in(file, text, names):
+        now = text_of(os.fspath(scope.root), file, {}) or ""
+        of_target = statements_of_target(file, now, scope.target, scope.databases)
+        for line, name in tables_named_in(file, text, names, of_target):
             into = {database: renamed[database][name] for database in databases if name in renamed[database]}
             places.append(OldTableName(file, line, name, into))
     return places

@@ -75,7 +75,9 @@ def begins_like_sql(text: str) -> bool:
     return _STARTS.match(text) is not None
 
 
-def tables_named_in(file: str, text: str, names: Collection[str]) -> list[tuple[int, str]]:
+def tables_named_in(
+    file: str, text: str, names: Collection[str], without: Collection[str] = ()
+) -> list[tuple[int, str]]:
     """Return each place of a program that names one of some tables or views.
 
     A place is the number of a line and the folded name. A statement is the value of a text, so that comments do not
@@ -86,9 +88,10 @@ def tables_named_in(file: str, text: str, names: Collection[str]) -> list[tuple[
         file: Path of the program, whose ending tells the language.
         text: Its source.
         names: Folded names of tables and views.
+        without: Statements that do not count.
     """
     places = {place for place in _mapped_tables(file, text) if place[1] in names}
-    statements = list(statements_in(file, text))
+    statements = [each for each in statements_in(file, text) if each[0] not in without]
     lines = LINE_END.split(text) if statements else []
     places |= {
         (_line_of(name, lines, first, last), name)
@@ -192,7 +195,7 @@ def _blocks(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _python_statements(node: ast.AST) -> Iterator[tuple[str, int, int]]:
-    value = _value_of(node) if isinstance(node, ast.expr) else None
+    value = value_of(node) if isinstance(node, ast.expr) else None
     if value is not None and isinstance(node, ast.expr):
         if begins_like_sql(value):
             yield value, node.lineno, node.end_lineno or node.lineno
@@ -208,7 +211,7 @@ def _extended_statements(tree: ast.AST) -> Iterator[tuple[str, int, int]]:
     lines: dict[str, tuple[int, int]] = {}
     changes = [node for node in nodes_of(tree) if isinstance(node, ast.Assign | ast.AugAssign)]
     for node in sorted(changes, key=lambda node: node.lineno):
-        text, last = _value_of(node.value), node.end_lineno or node.lineno
+        text, last = value_of(node.value), node.end_lineno or node.lineno
         match node:
             case ast.Assign(targets=[ast.Name(id=name)]):
                 if name in lines:
@@ -220,15 +223,15 @@ def _extended_statements(tree: ast.AST) -> Iterator[tuple[str, int, int]]:
     yield from ((built[name], *lines[name]) for name in lines)
 
 
-def _value_of(node: ast.expr) -> str | None:
+def value_of(node: ast.expr) -> str | None:
     """Return the text that an expression builds, as far as it is known, or None."""
     match node:
         case ast.Constant(value=str(value)):
             return value
         case ast.JoinedStr():
-            return "".join(_value_of(part) or _VALUE for part in node.values)
+            return "".join(value_of(part) or _VALUE for part in node.values)
         case ast.BinOp(op=ast.Add()):
-            parts = [_value_of(node.left), _value_of(node.right)]
+            parts = [value_of(node.left), value_of(node.right)]
             return None if parts == [None, None] else "".join(part or _VALUE for part in parts)
     return None
 
