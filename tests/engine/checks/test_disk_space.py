@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.checks.disk_space import check_disk_space, disk_space_needed
+from sqlite_consolidate.engine.checks.disk_space import check_disk_space, disk_space_needed, disks_of, state_disk_space
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
@@ -94,6 +94,26 @@ def test_rollback_needs_space_on_the_disk_of_the_target(
         problems = check_disk_space(plan_of(root), root, root)
 
     assert [(problem.id, problem.subject) for problem in problems] == [("no-space", "workspace.db")] * missing
+
+
+def test_evidence_states_what_is_free_on_each_disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backups are on another disk than the target, which has more or less space."""
+    with backups_on_another_disk(root) as backups:
+        monkeypatch.setattr(tempfile, "tempdir", str(backups))
+        limit_free_space(monkeypatch, backups, 30_000_000_000)
+        needed = disk_space_needed(plan_of(root), root)
+
+        disks = disks_of(plan_of(root), root, needed)
+        words = state_disk_space(plan_of(root), root, root)
+
+    kept = needed.backups + needed.dumps + needed.scratch
+    assert [(disk.name, disk.wanted) for disk in disks] == [
+        ("backups", kept),
+        ("workspace.db", needed.growth + needed.rollback),
+    ]
+    assert disks[0].free == 30_000_000_000
+    assert words.count("are free") == len(disks)
+    assert "30000.0 MB are free" in words
 
 
 def test_read_only_folder_of_code_is_a_problem() -> None:

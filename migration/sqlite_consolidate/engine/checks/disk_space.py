@@ -68,6 +68,59 @@ def disk_space_needed(plan: Plan, folder: Path) -> DiskSpaceNeeded:
     )
 
 
+@dataclass(frozen=True)
+class Disk:
+    """Hold what a run needs of one disk, in bytes.
+
+    Attributes:
+        name: What of the run is on it, such as the backups.
+        wanted: Largest number that the run can need there at one time.
+        free: What it has.
+    """
+
+    name: str
+    wanted: int
+    free: int
+
+
+def disks_of(plan: Plan, root: Path, needed: DiskSpaceNeeded) -> list[Disk]:
+    """Return each disk that a run writes to, that of the backups first.
+
+    Args:
+        plan: The plan.
+        root: The folder that the run writes to: the workspace, or its copy.
+        needed: What the run can write.
+    """
+    backups, temporary = existing_folder(root / plan.backups), Path(tempfile.gettempdir())
+    # A dump is loaded beside the backups; an archive is restored later, in the temporary folder. Meanwhile the space
+    # for the rollback is reserved on the disk of the target.
+    names: dict[int, tuple[str, Path]] = {}
+    wanted: Counter[int] = Counter()
+    for name, folder, size in (
+        (plan.backups, backups, needed.backups + needed.dumps),
+        (plan.target, existing_folder((root / plan.target).parent), needed.growth + needed.rollback),
+        (str(temporary), temporary, needed.scratch),
+    ):
+        names.setdefault(folder.stat().st_dev, (name, folder))
+        wanted[folder.stat().st_dev] += size
+    if plan.dump and temporary.stat().st_dev != backups.stat().st_dev:
+        wanted[backups.stat().st_dev] += needed.scratch
+    return [Disk(name, wanted[disk], shutil.disk_usage(folder).free) for disk, (name, folder) in names.items()]
+
+
+def state_disk_space(plan: Plan, root: Path, live: Path) -> str:
+    """Return what a run needs and what is free on each disk that it writes to.
+
+    The arguments are those of :func:`check_disk_space`.
+    """
+    needed = disk_space_needed(plan, live)
+    disks = disks_of(plan, root, needed)
+    if len(disks) == 1:
+        return f"{needed}; {_mb(disks[0].free)} are free"
+    places = (f"{_mb(disk.wanted)} on the disk of {disk.name}, where {_mb(disk.free)} are free" for disk in disks)
+    return "; ".join([str(needed), *places])
+
+
 def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
     """Return a problem for each disk with too little space and each read-only folder.
 
@@ -77,22 +130,7 @@ def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
         live: The workspace, with every database.
     """
     needed = disk_space_needed(plan, live)
-    temporary_folder = tempfile.gettempdir()
-    backups = existing_folder(root / plan.backups)
-    # A dump is loaded beside the backups; an archive is restored later, in the temporary folder. Meanwhile the space
-    # for the rollback is reserved on the disk of the target.
-    disks: dict[int, tuple[str, Path]] = {}
-    wanted: Counter[int] = Counter()
-    for subject, folder, size in (
-        (plan.backups, backups, needed.backups + needed.dumps),
-        (plan.target, existing_folder((root / plan.target).parent), needed.growth + needed.rollback),
-        (temporary_folder, Path(temporary_folder), needed.scratch),
-    ):
-        disks.setdefault(folder.stat().st_dev, (subject, folder))
-        wanted[folder.stat().st_dev] += size
-    if plan.dump and Path(temporary_folder).stat().st_dev != backups.stat().st_dev:
-        wanted[backups.stat().st_dev] += needed.scratch
-    problems = [problem for disk, place in disks.items() for problem in _check_free_space(*place, wanted[disk], needed)]
+    problems = [_too_small(disk, needed) for disk in disks_of(plan, root, needed) if disk.free < disk.wanted]
     for name in _read_only_folders(plan, root):
         fact = "is read-only for the user who runs this: no permission to write there."
         problems.append(Problem("read-only", name, fact, "Give write permission and run again.", criterion="space"))
@@ -144,12 +182,9 @@ def _is_read_only(folder: Path) -> bool:
     return bool(status and stat.S_ISDIR(status.st_mode) and not os.access(folder, os.W_OK | os.X_OK))
 
 
-def _check_free_space(subject: str, folder: Path | str, wanted: int, needs: DiskSpaceNeeded) -> list[Problem]:
-    free = shutil.disk_usage(folder).free
-    if free >= wanted:
-        return []
-    fact = f"{needs}; {_mb(free)} are free, {_mb(wanted)} should be."
-    return [Problem("no-space", subject, fact, "Free some space and run again.", criterion="space")]
+def _too_small(disk: Disk, needed: DiskSpaceNeeded) -> Problem:
+    fact = f"{needed}; {_mb(disk.free)} are free, {_mb(disk.wanted)} should be."
+    return Problem("no-space", disk.name, fact, "Free some space and run again.", criterion="space")
 
 
 def _mb(count: int) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.disk_space import disk_space_needed
+from sqlite_consolidate.engine.checks.disk_space import state_disk_space
 from sqlite_consolidate.engine.checks.lacking_objects import intact_text
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
 from sqlite_consolidate.engine.code.remaining import remaining_observations
@@ -96,11 +95,9 @@ def no_other_process(run: RunResults) -> list[Observation]:
 
 def space(run: RunResults) -> list[Observation]:
     """Observe that backups, dumps and growth fit on the disk, and all folders are writable."""
-    free = shutil.disk_usage(run.root).free
-    observed = f"{disk_space_needed(run.plan, run.live)}; {free / 1e6:.1f} MB are free"
     copied = run.preflight.copied
     return _problems(run, "space") or [
-        _passed(run.plan.backups, observed),
+        _passed(run.plan.backups, state_disk_space(run.plan, run.root, run.live)),
         *([_passed("copy of the workspace", copied)] if copied else []),
         _passed("folders of backups and databases", "each can be written"),
     ]
