@@ -42,6 +42,7 @@ def proposed(tmp_path: Path, sql: str) -> tuple[ProposedSource, ProposedMap]:
         ("CREATE TABLE link(a INT REFERENCES Post(id), b INT, UNIQUE(a, b));" + PAIRS.format("link"), ["b"]),
         ("CREATE TABLE link(a INT, b INT, id INTEGER PRIMARY KEY, UNIQUE(a, b));" + TRIPLES, ["a", "b"]),
         ("CREATE TABLE link(a INT, b INT, weight INT, PRIMARY KEY(a, b));" + TRIPLES, ["a", "b"]),
+        ("CREATE TABLE link(x INT, y INT, PRIMARY KEY(x, y));" + PAIRS.format("link"), ["x", "y"]),
     ],
 )
 def test_rows_of_unexplained_keys_are_not_skipped(tmp_path: Path, sql: str, open_key: list[str]) -> None:

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.schema.index_queries import trigger_statements
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.references.joined_columns import find_joined_columns
-from sqlite_consolidate.inventory.references.link_tables import open_columns
+from sqlite_consolidate.inventory.references.link_tables import measured_key, open_columns
 from sqlite_consolidate.inventory.references.rowid_keys import find_rowid_keys
 from sqlite_consolidate.inventory.references.type_columns import movable_by_name, type_columns_of
 from sqlite_consolidate.inventory.references.typed_references import find_typed_references, sql_name
@@ -94,7 +94,11 @@ def _find_open_columns(
     for table, each_column in undeclared([*tables.values()]):
         if each_column.name not in known[table.name]:
             numbers[table.name].append(each_column.name)
+    keys = [(table.name, *table.primary_key) for table in tables.values() if len(table.primary_key) == 1]
     for table in tables.values():
+        measured = measured_key(table)
+        if measured and all(any(fits(con, table, name, *key) for key in keys) for name in measured):
+            yield from (UnstatedReference(table.name, name) for name in measured)
         for name in open_columns(table, numbers[table.name], known[table.name]):
             if has_rows(con, table, f"typeof({quoted(name)}) = 'integer' AND {quoted(name)} > 0"):
                 yield UnstatedReference(table.name, name)
