@@ -5,6 +5,7 @@ The other tests of this folder compare kinds, files and decisions.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,7 +92,8 @@ def test_decision_about_a_separate_copy_is_worded() -> None:
 @pytest.mark.parametrize(("identical", "is_named"), [(1, True), (2, False)])
 def test_new_keys_are_named_first_when_rows_differ(identical: int, is_named: bool) -> None:
     """A policy would drop rows that differ under an equal key."""
-    apart = ProposedMap("t", "b_t", "2", apart="No reference.", common=2, identical=identical, has_integer_key=True)
+    counts = ProposedMap("t", "b_t", "2", apart="No reference.", common=2, identical=identical)
+    apart = replace(counts, key=("id",), has_integer_key=True)
 
     [question] = ProposedSource("b", "b.db", (), (apart,)).decide
 

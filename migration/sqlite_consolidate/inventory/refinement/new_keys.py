@@ -67,6 +67,7 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: 
     indexed = key_of_index(database.schema, table) or next((each.to for each in rowids), None)
     return replace(
         table_map,
+        key=key or next((tuple(name for name, _ in terms) for terms in keys_of(table)), ()),
         has_integer_key=len(key) == 1 and not key_of and column_affinity(table, key[0]) == "INTEGER",
         key_of=key_of,
         is_keyless=table.kind == "table" and not keys_of(table),

@@ -81,7 +81,8 @@ class TableNaming:
             difference = _difference(first_table.table, table.table)
             reason = f"{table.name} is declared differently in {first_file} ({difference})."
             is_older = fits_into(first_table.table, table.table)
-            return replace(_separate(table_map, source, reason), older=first_file if is_older else "")
+            separate = _separate(table_map, source, reason)
+            return replace(separate, is_unlike=True, older=first_file if is_older else "")
         if is_stamp:
             if not self._has_stamp_of(first_file, first_table, family, table):
                 return _separate(table_map, source, f"Its rows are not those of {first_file}.")
