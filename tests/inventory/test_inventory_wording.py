@@ -38,7 +38,7 @@ LEFT_OUT = {
 }
 TARGET_REASONS = ("it has the most tables with rows (3), like notes.db, and more rows (7)",)
 SEPARATE_USERS = (
-    "users is declared differently in shop.db (only in this one: phone). users is kept apart as crm_users, so "
+    "users is declared differently in shop.db (only here: phone). users is kept apart as crm_users, so "
     "change the code that reads it. "
     "To make one table of them instead, add these columns to users of shop.db (ALTER TABLE ... ADD COLUMN), and take "
     "the inventory again."

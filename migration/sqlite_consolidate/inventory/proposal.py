@@ -167,7 +167,9 @@ def _ask_about_stamps(apart: list[ProposedMap], source: ProposedSource) -> tuple
     fact = f"{tables} {verb} bookkeeping of a program, and {verb} not united. {apart[0].apart}"
     uses = []
     if places := source.places_of(apart):
-        uses = [f"Change the code that names {tables} ({join_first_names(places)}), or the rows that it then reads."]
+        uses = [
+            f"Code that names {tables} ({join_first_names(places)}) then reads rows of the target. Let it read {names}."
+        ]
     if source.led_by:
         leading = join_first_names(source.led_by)
         uses.append(f"What reads {tables} by way of {leading} then finds the rows of the target: let it read {names}.")

@@ -56,7 +56,7 @@ _UNREFERENCED = (
     "Change that code by a [[reference]], or leave this source out if nothing reads it."
 )
 _NAMESAKE = (
-    "each place in the code that has the name of this file can be {target} as well: how does your application reach "
+    "each place in the code that has the name of this file may open {target} instead: how does your application reach "
     "this file? Change that code by a [[reference]], or leave this source out if nothing reads it."
 )
 _CONFLICTED = (

@@ -244,7 +244,7 @@ def no_plan_reason(inventory: Inventory) -> str:
     if named:
         words = "a word in its path" if len(named) == 1 else "words in their paths"
         verb = "is no source" if len(named) == 1 else "are no sources"
-        reason += f" By {words}, {join_first_names(named)} {verb}. Rename what is one."
+        reason += f" By {words}, {join_first_names(named)} {verb}. Rename a file that is a source all the same."
     ignored = [folder.folder for folder in inventory.discovery.skipped_folders if folder.databases]
     if ignored:
         reason += f" git ignores {join_first_names(ignored)}. Name the folder that has the databases: --workspace=DIR."

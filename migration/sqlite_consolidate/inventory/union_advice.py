@@ -75,11 +75,15 @@ def _unite_by_keys(apart: Sequence[ProposedMap], maps: Sequence[ProposedMap], in
     may_differ = any(each.has_integer_key and not 0 < each.common == each.identical for each in apart)
     if is_copy or not may_differ:
         return _UNITE_BY_MATCH.format(into=into, lines=lines, loss=_LOSS)
-    kept = [each.name for each in maps if each.on_conflict and each.has_integer_key]
-    beside = f', `keys = "keep"` beside `on_conflict` of {join_first_names(kept)},' if kept else ""
     fixed = [each.name for each in apart if each.key and not each.has_integer_key and not each.parents]
     texts = f". Choose by `on_conflict` which of two rows of {join_first_names(fixed)} stays" if fixed else ""
-    return _DIFFERENT.format(into=into, kept=beside, texts=texts, lines=lines, loss=_LOSS)
+    return _DIFFERENT.format(into=into, kept=keep_keys_of(maps), texts=texts, lines=lines, loss=_LOSS)
+
+
+def keep_keys_of(maps: Sequence[ProposedMap]) -> str:
+    """Return the line that tables with a policy need beside new keys, or an empty text."""
+    kept = [each.name for each in maps if each.on_conflict and each.has_integer_key]
+    return f', `keys = "keep"` beside `on_conflict` of {join_names(kept)},' if kept else ""
 
 
 def _key_lines(apart: Sequence[ProposedMap]) -> list[str]:

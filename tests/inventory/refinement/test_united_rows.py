@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -93,3 +94,24 @@ def test_lines_of_the_decision_keep_rows_apart(tmp_path: Path, lots: tuple[int, 
             "SELECT lot.sku, count(*) FROM bin JOIN lot ON lot.place = bin.id GROUP BY bin.id"
         ).fetchall()
     assert sorted(bins) == [("n", 1), ("s", 1)]
+
+
+def test_lookup_keeps_its_keys_beside_new_ones(tmp_path: Path) -> None:
+    """A policy has no effect on rows with new keys, so that the run would be refused."""
+    sql = "".join(PLACES.format(table=table, columns=COLUMNS, rows=ROWS) for table in ("bin", "status"))
+    sql += LOTS.format(table="bin")
+    refined = proposal_of(tmp_path, north=sql.format(1, "n"), south=sql.format(2, "s"))
+    [source] = refined.proposal.sources
+    [decision] = source.decide
+
+    [kept] = re.findall(r'`(keys = "keep")` beside `on_conflict` of status', decision)
+    plan = render_plan(refined.proposal, "2026-11-29").replace("# decide: ", "# ")
+    plan = re.sub(r'(name = "bin"\n)  on_conflict = .*\n', r"\1", plan)
+    plan = plan.replace('name = "status"\n', f'name = "status"\n  {kept}\n')
+    plan = plan.replace('\ntables = "*"', '\nkeys = "renumber"\ntables = "*"')
+    (tmp_path / "plan.toml").write_text(plan, "utf-8")
+    loaded = load_plan(tmp_path / "plan.toml")
+
+    assert consolidate(loaded, tmp_path).accepted
+    with closing(sqlite3.connect(tmp_path / loaded.target)) as con:
+        assert con.execute("SELECT (SELECT count(*) FROM bin), (SELECT count(*) FROM status)").fetchone() == (4, 2)

@@ -203,7 +203,7 @@ def _are_versions(maps: Iterable[ProposedMap]) -> bool:
 
 def _versions_text(maps: Iterable[ProposedMap]) -> str:
     parts = [f"{each.name}: {each.identical} of {each.common}" for each in maps if each.identical]
-    return f"Rows with equal keys are identical in part ({join_first_names(parts)}), as in two versions of one file."
+    return f"Only some rows with equal keys are identical ({join_first_names(parts)}), as in two versions of one file."
 
 
 def _with_new_keys(table_map: ProposedMap, *, is_kept: bool) -> ProposedMap:

@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.checks.merged_files.migration_stamps import MIGRA
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.union_advice import keep_keys_of
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _QUESTION = (
     "to them in each file then refers to this row. If they are the same things, such as the products of one price "
     "list, there is nothing to do. If they are other things, such as the shelves of another shop, {advice}."
 )
-_NEW_KEYS = 'write `keys = "renumber"` in this [[source]], and remove `on_conflict` from {tables}'
+_NEW_KEYS = 'write `keys = "renumber"` in this [[source]]{kept} and remove `on_conflict` from {tables}'
 _KEEP_NO_KEYS = 'remove `keys = "keep"` and `on_conflict` from {tables}'
 _OTHER_NAMES = "give them and the tables that refer to them other names (`into`)"
 
@@ -74,7 +75,8 @@ def ask_about_united_rows(source: ProposedSource, database: Database, skipped: M
     tables = join_first_names([each.name for each in asked])
     files = join_first_names([*dict.fromkeys(file for each in asked for file in each.shared)])
     has = "has" if len(asked) == 1 else "have"
-    advice = _advice(source, asked).format(tables=tables)
+    kept = keep_keys_of([each for each in source.maps if each not in asked])
+    advice = _advice(source, asked).format(tables=tables, kept=kept)
     return (_QUESTION.format(tables=tables, has=has, files=files, file=source.file, advice=advice),)
 
 

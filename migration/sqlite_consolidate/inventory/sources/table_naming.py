@@ -179,7 +179,9 @@ class TableNaming:
         pairs = [(table, tables[1][name]) for name, table in tables[0].items() if name in tables[1]]
         common = sum(fits_into(second, first) or bool(unite(first, second)) for first, second in pairs)
         smaller = min(map(len, tables))
-        return f"{first} shares {common} of {counted(smaller, 'table')} with it." if 2 * common < smaller else ""
+        share = f"{common} of {counted(smaller, 'table')}"
+        fact = f"{first} and this file have only {share} in common, so they may belong to two programs."
+        return fact if 2 * common < smaller else ""
 
 
 def _leave_stamp(table: str, groups: Sequence[Sequence[str]]) -> ProposedLeave:
@@ -214,10 +216,6 @@ def _view_as_table(name: str) -> CountedTable:
 def _difference(first: Table, second: Table) -> str:
     """Return the columns that only one of two tables has, or another reason why they differ."""
     first_names, second_names = ({folded(column.name) for column in table.columns} for table in (first, second))
-    differences = (
-        [f"only in the first: {', '.join(sorted(first_names - second_names))}"] if first_names - second_names else []
-    )
-    differences += (
-        [f"only in this one: {', '.join(sorted(second_names - first_names))}"] if second_names - first_names else []
-    )
+    differences = [f"only there: {', '.join(sorted(first_names - second_names))}"] if first_names - second_names else []
+    differences += [f"only here: {', '.join(sorted(second_names - first_names))}"] if second_names - first_names else []
     return "; ".join(differences) or "types, keys or constraints"

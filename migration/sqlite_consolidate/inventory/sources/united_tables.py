@@ -29,8 +29,8 @@ _OF_TIMES = re.compile(
 """Words of file names that say which rows are meant, or since when, and not whose rows they are."""
 
 _QUESTION = (
-    "the rows of {files} come into {tables}, and no column tells which of them a row comes from. If that matters, as "
-    "for devices, sites or tenants, {advice}, or give the tables of each file other names (`into`). If they belong "
+    "the rows of {files} come into {tables}, and no column tells from which file a row comes. If that matters, as for "
+    "devices, sites or tenants, {advice}, or give the tables of each file other names (`into`). If the rows belong "
     "together, remove this comment."
 )
 _COLUMN = (
