@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.engine.run.stages import ROLLBACK
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.pytest_plugin.output.terminal import StageLines
+from sqlite_consolidate.report import rehearsals
 from sqlite_consolidate.report.rehearsals import last_rehearsal
 from sqlite_consolidate.session import open_session
 from tests.support.reports.forgery import entry_of, forge, read, shift_earlier, update_digests, write
@@ -128,7 +130,7 @@ def test_honest_rehearsal_counts_also_when_sealed_anew(rehearsed: Workspace, rep
 
     assert last.passed is not None
     assert (last.passed.run, last.refusal) == (report(reports).name, "")
-    assert set(last.passed.digests) == {"main.db", "old.db"}
+    assert set(last.passed.states) == {"main.db", "old.db"}
 
 
 def test_progress_reads_no_report_a_second_time(rehearsed: Workspace, reports: Path) -> None:
@@ -143,6 +145,36 @@ def test_progress_reads_no_report_a_second_time(rehearsed: Workspace, reports: P
         assert lines._expected() is not None  # noqa: SLF001 -- a thread asks for it after seconds
     finally:
         session.end()
+
+
+@pytest.mark.parametrize("change", [None, _rows_lost])
+def test_second_process_finds_the_same(
+    rehearsed: Workspace, reports: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], None] | None
+) -> None:
+    """It reads the large reports, so that this process needs no memory for them."""
+    if change:
+        forge(report(reports), change)
+    request = asked(rehearsed, reports)
+    expected = last_rehearsal(request)
+    monkeypatch.setattr(rehearsals, "MOST_BYTES_HERE", 0)
+
+    last = last_rehearsal(request)
+
+    assert last == expected
+    assert (last.passed is None, last.unmet) == ((True, "counts-add-up") if change else (False, ""))
+
+
+def test_killed_second_process_is_a_refusal(
+    rehearsed: Workspace, reports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that demands a rehearsal does not begin without an answer."""
+    monkeypatch.setattr(rehearsals, "MOST_BYTES_HERE", 0)
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+
+    last = last_rehearsal(asked(rehearsed, reports))
+
+    assert (last.passed, last.unmet) == (None, "reader")
+    assert last.refusal
 
 
 def test_rehearsal_of_another_workspace_is_no_candidate(rehearsed: Workspace, reports: Path) -> None:

@@ -271,3 +271,13 @@ def digest_file(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def database_state(digest: str, tables: Mapping[str, tuple[int, str]]) -> bytes:
+    """Return 16 bytes that differ for databases that differ, because there may be very many.
+
+    Args:
+        digest: Content digest of the database.
+        tables: Each table to its number of rows and its digest.
+    """
+    return hashlib.sha256(repr((digest, sorted(tables.items()))).encode("utf-8", "surrogatepass")).digest()[:16]

@@ -9,6 +9,7 @@ from sqlite_consolidate.engine.checks.disk_space import state_disk_space
 from sqlite_consolidate.engine.checks.lacking_objects import intact_text
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
 from sqlite_consolidate.engine.code.remaining import remaining_observations
+from sqlite_consolidate.engine.content.digest import database_state
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import NO_PROBLEM, Observation, equal, not_examined, not_required
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol
 
+    from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.run.results import Rehearsal, RunResults
     from sqlite_consolidate.plan.model import Plan, Source
     from sqlite_consolidate.problem import Problem
@@ -253,16 +255,13 @@ def approved(run: RunResults) -> list[Observation]:
 
 def _changed_since(run: RunResults, known: Rehearsal) -> list[str]:
     """Return the databases whose content digest or tables differ from the rehearsal."""
-    digests = {printable(facts.file): facts.digest for facts in run.inspected.databases}
-    tables = {
-        printable(facts.file): {printable(name): (table.rows, table.sha256) for name, table in facts.listed.items()}
-        for facts in run.inspected.databases
-    }
-    return sorted(
-        file
-        for file in digests.keys() | known.digests.keys()
-        if digests.get(file) != known.digests.get(file) or tables.get(file) != known.tables.get(file)
-    )
+    now = {printable(facts.file): _state(facts) for facts in run.inspected.databases}
+    return sorted(file for file in now.keys() | known.states.keys() if now.get(file) != known.states.get(file))
+
+
+def _state(facts: InspectedDatabase) -> bytes:
+    tables = {printable(name): (table.rows, table.sha256) for name, table in facts.listed.items()}
+    return database_state(facts.digest, tables)
 
 
 def as_observation(problem: Problem) -> Observation:

@@ -60,8 +60,7 @@ class Rehearsal:
     Attributes:
         run: Id of the run, which is the name of its folder among the reports.
         finished: Time when it ended.
-        digests: Content digest of each database that it copied, by path inside the workspace.
-        tables: Rows and digest of each table of these databases, by path and table.
+        states: The :func:`database_state` of each database that it copied, by path inside the workspace.
         seconds: Time that each stage took, by stage id.
         offsets: Number that it added to each renumbered key, by source, and table and column of the target.
         sources: File of each source that it read, by name.
@@ -69,8 +68,7 @@ class Rehearsal:
 
     run: str
     finished: datetime
-    digests: dict[str, str]
-    tables: dict[str, dict[str, tuple[int, str]]]
+    states: dict[str, bytes]
     seconds: dict[str, float]
     offsets: dict[tuple[str, str, str], int] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
@@ -83,7 +81,7 @@ class LastRehearsal:
     Attributes:
         passed: The rehearsal, or None.
         refusal: Why the best of the others does not count, or empty.
-        unmet: Demand that it does not meet, such as ``plan``, ``version`` or a criterion of bundles.
+        unmet: Demand that it does not meet, such as ``plan``, ``version`` or a criterion of bundles; or ``reader``.
     """
 
     passed: Rehearsal | None = None
