@@ -42,6 +42,7 @@ WITH_SQL_OF_ROWS = {
     "references_by_content.py": "proves what projections give, and takes no SQL from them",
     "references_in_order.py": "proves what projections give, and takes no SQL from them",
     "separate_keys.py": "reads the smallest and the largest rowid of a table",
+    "separate_parents.py": "counts the keys in a column that belongs to no projection",
     "unfollowed_ids.py": "counts rows of a column that belongs to no projection",
     "kept_numbers.py": "reads the numbers of a column that belongs to no projection",
     "key_numbers.py": "reads the numbers of a column that belongs to no projection",

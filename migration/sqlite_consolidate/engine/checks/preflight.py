@@ -28,6 +28,7 @@ from sqlite_consolidate.engine.checks.lacking_objects import (
 )
 from sqlite_consolidate.engine.checks.left_objects import find_left_files, find_left_objects, plan_versions
 from sqlite_consolidate.engine.checks.matching.key_maps import find_not_compared, match_rows
+from sqlite_consolidate.engine.checks.merged_files.separate_parents import find_separate_parents
 from sqlite_consolidate.engine.checks.open_files import find_descriptor_problem
 from sqlite_consolidate.engine.checks.references.held_rowids import check_held_rowids
 from sqlite_consolidate.engine.checks.references.parents_follow import check_parents
@@ -193,6 +194,7 @@ def _try_rows(databases: InspectedDatabases, limits: Limits) -> None:
         problems, findings = check(databases, limits)
         databases.problems += problems
         databases.findings += findings
+    databases.findings += find_separate_parents(databases)
 
 
 def _list_unmoved(databases: InspectedDatabases) -> None:
