@@ -97,8 +97,8 @@ def test_new_keys_are_named_first_when_rows_differ(identical: int, is_named: boo
 
     [question] = ProposedSource("b", "b.db", (), (apart,)).decide
 
-    words = [word for word in ("renumber", "constants", "on_conflict") if word in question]
-    assert words == (["renumber", "constants", "on_conflict"] if is_named else ["on_conflict"])
+    words = [word for word in ("renumber", "on_conflict") if word in question]
+    assert words == (["renumber", "on_conflict"] if is_named else ["on_conflict"])
     assert sorted(words, key=question.index) == words
 
 

@@ -115,6 +115,15 @@ def test_plan_names_the_program_of_its_inventory() -> None:
     assert "pytest" not in text
 
 
+def test_line_of_a_comment_keeps_code_together() -> None:
+    """A statement that is copied from two lines would have the sign of a comment in it."""
+    code = "`UPDATE \"a\" SET b = 'c', d = 'e'`"
+
+    texts = [wrapped_comment("x" * length + f" {code} and more") for length in range(80, 120)]
+
+    assert all(code in text for text in texts)
+
+
 def test_line_of_a_comment_keeps_an_assignment_together() -> None:
     """A person copies it."""
     texts = [wrapped_comment("x" * length + ' keys = "keep" and more') for length in range(80, 120)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from functools import cache
 from itertools import count
@@ -27,7 +28,8 @@ SCHEMA = "consolidation.schema.json"
 _PACKAGED_SCHEMA = Path(__file__).parents[1] / "plan" / SCHEMA
 _TEMPLATE = "plan.toml.j2"
 _WIDTH = 110  # of comments
-_ASSIGNS = "\0=\0"  # stands for " = ", at which a line could end; no escaped text has these characters
+_CODE = re.compile(r"`[^`]{1,90}`")
+_BLANK = "\0"  # stands for a blank at which no line may end; no escaped text has this character
 
 
 def render_plan(proposal: Proposal, date: str, program: tuple[str, ...] = PYTEST) -> str:
@@ -81,7 +83,8 @@ def write_plan(text: str, wanted: Path, proposed: str = "") -> tuple[Path, bool]
 def wrapped_comment(text: str, mark: str = "", indent: str = "") -> str:
     """Return a text as lines of a TOML comment.
 
-    A key and its value stay together, so that a person can copy them. A decision may have lines of its own.
+    A key and its value stay together, and so does code in backticks, so that a person can copy them. A decision may
+    have lines of its own.
 
     Args:
         text: The text, whose line ends are escaped.
@@ -93,7 +96,7 @@ def wrapped_comment(text: str, mark: str = "", indent: str = "") -> str:
         line
         for number, part in enumerate(text.split(LINE_OF_DECISION))
         for line in textwrap.wrap(
-            one_line(part).replace(" = ", _ASSIGNS),
+            _CODE.sub(lambda code: code[0].replace(" ", _BLANK), one_line(part)).replace(" = ", f"{_BLANK}={_BLANK}"),
             _WIDTH,
             initial_indent=further if number else first,
             subsequent_indent=further,
@@ -101,7 +104,7 @@ def wrapped_comment(text: str, mark: str = "", indent: str = "") -> str:
             break_on_hyphens=False,
         )
     ]
-    return "\n".join(lines).replace(_ASSIGNS, " = ") or first
+    return "\n".join(lines).replace(_BLANK, " ") or first
 
 
 def _has_digest(path: Path, digest: str) -> bool:

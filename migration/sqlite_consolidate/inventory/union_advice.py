@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 _DIFFERENT = (
     'remove {into}. If rows with equal keys are different rows, set `keys = "renumber"` in this [[source]]{kept} and '
-    "state by `refers` which columns have these keys, or add a column that names the file to the keys (`constants`)"
-    "{texts}. If they are the same rows, write {lines}. {loss}"
+    "state by `refers` which columns have these keys{texts}. If they are the same rows, write {lines}. {loss}"
 )
 _UNITE_NEW_KEYS = (
     "remove `into` of each, and map `columns` that have other names. Where a row of one file is that of another, say "

@@ -23,6 +23,7 @@ ASKED = frozenset(
         "files-told-apart",
         "id-unfollowed",
         "numbers-kept",
+        "parent-apart",
         "parents-found",
         "refers-none",
         "rowids-changed",

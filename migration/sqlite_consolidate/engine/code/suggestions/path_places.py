@@ -30,8 +30,8 @@ _TAKES_A_NAME = frozenset(
 )
 _BY_HAND = {
     "": "the path is built from parts, or may be another file than {0}.",
-    "attach": "ATTACH opens a file here that can be {0}. If its connection opens {1} as well, remove ATTACH, and the "
-    "name that it gives to the database before its tables. Otherwise, write the path of {1}.",
+    "attach": "ATTACH opens a file here that can be {0}. If its connection opens {1} as well, remove ATTACH, and "
+    "remove the name of the attached database in front of its tables. Otherwise, write the path of {1}.",
     "sql": "a statement of SQL has the path, which can be that of {0}.",
     "words": "the path is one of several words of a text.",
 }
