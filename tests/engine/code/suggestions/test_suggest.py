@@ -196,6 +196,25 @@ def test_attached_database_is_a_place_for_the_operator(tmp_path: Path) -> None:
     assert all(word in made.reason for word in ("ATTACH", "app/logs/tasks.db", "main.db"))
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "understood"),
+    [
+        ("a.js", "const db = new Database('main.db')\ndb.exec(\"ATTACH 'app/logs/tasks.db' AS door\")\n", False),
+        ("a.py", "c = connect('main.db')\nc.execute('attach database ? AS door', ('app/logs/tasks.db',))\n", False),
+        ("a.py", "PATH, MAIN = 'app/logs/tasks.db', 'main.db'\nc.execute(f'ATTACH {PATH!r} AS door')\n", False),
+        ("a.py", "PATH = 'app/logs/tasks.db'\nc.execute(f'ATTACH {other} AS door')\n", True),
+        ("a.js", "// attach no database to main.db\nconst db = new Database('app/logs/tasks.db')\n", True),
+    ],
+)
+def test_file_that_attaches_a_database_is_asked_about(tmp_path: Path, file: str, text: str, understood: bool) -> None:
+    """With the path of the target, the connection would attach the database that it opens."""
+    [made] = proposed(tmp_path, file, text)
+
+    assert (made.understood, made.database) == (understood, "tasks.db")
+    assert "main.db" in made.replace
+    assert ("ATTACH" in made.reason) is not understood
+
+
 def test_expression_at_several_places_is_replaced_at_all(tmp_path: Path) -> None:
     """An attribute and a default argument with the same name need one reference.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem
 
 
+_ATTACH = re.compile(r"""\battach\s+(?:database\s+)?['"`?:$@%{]""", re.IGNORECASE)
+_COMPUTED = (
+    "If the code opens only old databases by this name, remove the comment signs of its [[reference]] in the plan. "
+    "Change its queries as well, because each one then reads the rows of all these databases. "
+    "If the code opens other files too, change the code, or exempt the place."
+)
+_ATTACHED = (
+    "If the two come together here, remove ATTACH, and the name of the attached database in front of its tables. "
+    "Otherwise, remove the comment signs of its [[reference]] in the plan."
+)
 _NOT_PYTHON = "a constant of another module makes it, or it cannot be read as Python."
 
 
@@ -121,6 +132,7 @@ def propose_in_file(
         return [_by_hand(mention, code.what) for mention in mentions]
     changes = (python_changes if is_python(file) else text_changes)(code, scope.names, posixpath.normpath(scope.target))
     computed = computed_changes(code, scope.names, posixpath.normpath(scope.target)) if is_python(file) else []
+    attaches = _attaches(code, mentions, scope.target)
     proposals = []
     for mention in mentions:
         if mention.pattern:
@@ -128,7 +140,7 @@ def propose_in_file(
             proposals.append(_suggested(mention, alike))
             continue
         line_changes = [change for change in changes if (change.line, change.name) == (mention.line, mention.database)]
-        proposals += [_proposed(mention, change) for change in line_changes] or [
+        proposals += [_proposed(mention, change, scope.target, attaches=attaches) for change in line_changes] or [
             _by_hand(mention, _NOT_PYTHON if is_python(file) else "variables of the file make it.")
         ]
     planned = {(reference.find, reference.replace) for reference in references}
@@ -136,11 +148,21 @@ def propose_in_file(
     return _mark_conflicts(scope.root, further, references)
 
 
-def _proposed(mention: Mention, change: MentionChange) -> ProposedReference:
+def _attaches(code: CodeFile, mentions: Sequence[Mention], target: str) -> bool:
+    """Return whether a file names several databases, and attaches one."""
+    names = {mention.database for mention in mentions if not mention.pattern}
+    names_target = re.search(rf"\b{re.escape(posixpath.basename(target))}\b", code.text)
+    return len(names) + bool(names_target) > 1 and bool(_ATTACH.search(code.text))
+
+
+def _proposed(mention: Mention, change: MentionChange, target: str, *, attaches: bool) -> ProposedReference:
     if not change.find:
         return _by_hand(mention, change.reason)
     if change.names_several:
-        return _as_suggestion(mention, change, "it can be several old databases, each from its own folder.")
+        return _as_suggestion(mention, change, "it can be several old databases, each from its own folder.", _COMPUTED)
+    if attaches:
+        fact = f"the file attaches a database. {target} must not be attached to a connection that opens {target}."
+        return _as_suggestion(mention, change, fact, _ATTACHED)
     return ProposedReference(
         mention.file,
         mention.line,
@@ -159,15 +181,10 @@ def _suggested(mention: Mention, changes: Sequence[MentionChange]) -> ProposedRe
     fact = f"it computes the file name {mention.pattern}, which can be that of an old database."
     if len(changes) != 1:
         return _by_hand(mention, fact)
-    return _as_suggestion(mention, changes[0], fact)
+    return _as_suggestion(mention, changes[0], fact, _COMPUTED)
 
 
-def _as_suggestion(mention: Mention, change: MentionChange, fact: str) -> ProposedReference:
-    hint = (
-        "If the code opens only old databases by this name, remove the comment signs of its [[reference]] in the plan. "
-        "Change its queries as well, because each one then reads the rows of all these databases. "
-        "If the code opens other files too, change the code, or exempt the place."
-    )
+def _as_suggestion(mention: Mention, change: MentionChange, fact: str, hint: str) -> ProposedReference:
     by_hand = _by_hand(mention, fact)
     return replace(by_hand, find=change.find, replace=change.replace, places=change.places, reason=f"{fact} {hint}")
 
