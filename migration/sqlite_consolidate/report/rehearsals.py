@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 MOST_BYTES_HERE = 1_000_000
 """Largest evidence, in bytes, that this process reads itself. That of a thousand files is about as large."""
 
+_SECONDS = 900.0
+"""Time that the second process may take. Evidence of ten thousand files takes about 20 s."""
+
 _ALL_DEMANDS = 99  # a report that meets all demands of its evidence ranks before every other refusal
 _WORKSPACE = "workspace"
 """The demand without which a report in a shared folder is no candidate."""
@@ -98,7 +101,7 @@ def _find_in_second_process(sought: _Sought) -> LastRehearsal:
     arguments = [str(sought.reports), sought.workspace, sought.plan_sha256, sought.started.isoformat()]
     command = [sys.executable, "-P", "-m", "sqlite_consolidate.report.rehearsals", *arguments]
     try:
-        with ReadProcess(command, files, sought.reports.name, Limits()) as reader:
+        with ReadProcess(command, files, sought.reports.name, Limits(reader_seconds=_SECONDS)) as reader:
             answer = reader.output()
     except ProblemError as error:
         return LastRehearsal(None, one_line(str(error)), "reader")

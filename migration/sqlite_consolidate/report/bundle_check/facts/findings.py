@@ -51,10 +51,11 @@ def contradictions_of_findings(plan: Plan, record: Record) -> Iterator[_Pair]:
     forgotten, left = _unmapped_tables(plan, record)
     for subject in forgotten:
         yield f"nothing-left-behind: {subject}", "moved, left with a reason, or without a row", "none of these"
+    names = {source.name for source in record.sources}
     absent = [
         Finding.of("source-absent", source.file, "absent, and optional in the plan; nothing is moved from it.")
         for source in plan.in_order
-        if source.name not in {known.name for known in record.sources}
+        if source.name not in names
     ]
     tables = {source.name: set(map(folded, source.rows)) for source in record.sources}
     lacking = find_absent_tables(plan, tables)[1]
