@@ -9,7 +9,9 @@ import pytest
 from sqlite_consolidate.engine.checks.references.references_kept import references_kept
 from sqlite_consolidate.engine.checks.renumbering.keys_mapped import keys_mapped
 from sqlite_consolidate.plan.model import Refers
+from sqlite_consolidate.plan.patterns import expand
 from tests.support.databases import TARGET, Bench, failed_subjects, source, table
+from tests.support.workspaces.pattern_plans import plan_of_pattern
 
 if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Source
@@ -92,3 +94,22 @@ def test_foreign_key_to_an_unlisted_column_does_not_follow(library: Bench) -> No
 def test_column_without_unique_numbers_is_refused(library: Bench, column: str, keys: dict[str, Any], id: str) -> None:
     """The declarations decide."""
     assert id in [problem.id for problem in library.survey(moved([column], **keys)).problems]
+
+
+@pytest.mark.parametrize(("column", "problems"), [("oid", []), ("shelf", [("no-such-column", "p*.db:book")])])
+def test_older_file_may_lack_a_renumbered_column(bench: Bench, column: str, problems: list[tuple[str, str]]) -> None:
+    """At least one file of the pattern has it."""
+    book = "CREATE TABLE book(isbn TEXT PRIMARY KEY, oid INTEGER UNIQUE)"
+    bench.database(TARGET, book, "INSERT INTO book VALUES ('t', 1)")
+    bench.database("p1.db", "CREATE TABLE book(isbn TEXT PRIMARY KEY)", "INSERT INTO book VALUES ('a')")
+    bench.database("p2.db", book, "INSERT INTO book VALUES ('b', 1)")
+    plan = plan_of_pattern("p*.db", target=TARGET, tables=[table("book", renumber=[column])])
+    plan = expand(plan, lambda _: ["p1.db", "p2.db"])
+
+    assert [
+        (each.id, each.subject) for each in bench.survey_of(plan).problems if each.id == "no-such-column"
+    ] == problems
+    if not problems:
+        copied = bench.copied(*plan.sources)
+        assert copied.rows("SELECT * FROM book ORDER BY isbn") == [("a", None), ("b", 2), ("t", 1)]
+        assert failed_subjects([*keys_mapped(copied.compared), *references_kept(copied.compared)]) == []

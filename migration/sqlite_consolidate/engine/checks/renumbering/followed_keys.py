@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.checks.references.mapped_names import source_column
+from sqlite_consolidate.engine.checks.renumbering.number_keys import find_lacking_numbers
 from sqlite_consolidate.engine.checks.renumbering.source_keys import (
     SourceKeys,
     following_columns,
@@ -65,7 +66,7 @@ class FollowedKeys:
     @classmethod
     def of(cls, databases: InspectedDatabases) -> FollowedKeys:
         """Return the columns that follow a key, by plan and declarations."""
-        followed = cls(databases)
+        followed = cls(databases, list(find_lacking_numbers(databases.mappings)))
         shared: dict[Hashable, SourceKeys] = {}
         for source, mappings in followed.by_source.items():
             kind = what_keys_depend_on(databases, mappings)

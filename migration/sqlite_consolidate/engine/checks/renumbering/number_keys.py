@@ -11,6 +11,8 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import Column
 
@@ -18,13 +20,28 @@ if TYPE_CHECKING:
 def find_keys(mapping: TableMapping) -> tuple[list[str], list[Problem]]:
     """Return the columns of a table that are renumbered, and why others cannot be."""
     names, problems = _primary_key(mapping)
-    for name in mapping.table_map.renumber:
-        column = mapping.table.column(name)
-        if problem := _no_unique_number(mapping, name, column):
+    for column in filter(None, map(mapping.table.column, mapping.table_map.renumber)):
+        if problem := _no_unique_number(mapping, column):
             problems.append(problem)
-        elif column is not None:
+        else:
             names.append(column.name)
     return names, problems
+
+
+def find_lacking_numbers(mappings: Iterable[TableMapping]) -> Iterator[Problem]:
+    """Yield a problem for each column of ``renumber`` that no file of a source has.
+
+    A file of a pattern may lack it.
+    """
+    files: dict[str, list[TableMapping]] = {}
+    for mapping in mappings:
+        if mapping.table_map.renumber:
+            files.setdefault(mapping.entry_subject, []).append(mapping)
+    for subject, same in files.items():
+        for name in same[0].table_map.renumber:
+            if not any(mapping.table.column(name) for mapping in same):
+                fact, hint = f"has no column {name}, which the plan renumbers.", "Correct renumber."
+                yield Problem("no-such-column", subject, fact, hint, criterion="keys-free")
 
 
 def _primary_key(mapping: TableMapping) -> tuple[list[str], list[Problem]]:
@@ -38,12 +55,9 @@ def _primary_key(mapping: TableMapping) -> tuple[list[str], list[Problem]]:
     return [key[0]] if affinity == "INTEGER" or is_stated else [], []
 
 
-def _no_unique_number(mapping: TableMapping, name: str, column: Column | None) -> Problem | None:
+def _no_unique_number(mapping: TableMapping, column: Column) -> Problem | None:
     """Return the problem that a column has no unique numbers of its own, or None."""
-    if column is None:
-        fact, hint = f"has no column {name}, which the plan renumbers.", "Correct renumber."
-        return Problem("no-such-column", mapping.subject, fact, hint, criterion="keys-free")
-    table, hint = mapping.table, "Remove it from renumber."
+    table, name, hint = mapping.table, column.name, "Remove it from renumber."
     if table.kind == "table" and [folded(key) for key in table.primary_key] == [folded(name)]:
         fact, hint = f"column {name} is its primary key.", 'Write keys = "renumber", and remove it from renumber.'
     elif table.kind != "table" or not any(
