@@ -28,6 +28,7 @@ from sqlite_consolidate.engine.checks.lacking_objects import (
 )
 from sqlite_consolidate.engine.checks.left_objects import find_left_files, find_left_objects, plan_versions
 from sqlite_consolidate.engine.checks.matching.key_maps import find_not_compared, match_rows
+from sqlite_consolidate.engine.checks.matching.matchable import pass_over_lacking_files
 from sqlite_consolidate.engine.checks.merged_files.separate_parents import find_separate_parents
 from sqlite_consolidate.engine.checks.open_files import find_descriptor_problem
 from sqlite_consolidate.engine.checks.references.held_rowids import check_held_rowids
@@ -165,6 +166,7 @@ def _plan_copy(plan: Plan, databases: InspectedDatabases, resources: ExitStack, 
     _count_rows(databases, tables)
     if knows_target:
         _plan_target_schema(plan, databases, tables, limits)
+        pass_over_lacking_files(databases)
         state_references(databases)
         choose_rows(databases, limits)
         shift_keys(databases, limits)

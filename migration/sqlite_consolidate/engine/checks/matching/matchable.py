@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
@@ -11,8 +12,9 @@ from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW
 from sqlite_consolidate.engine.merge.rows.policies import policy_of, updates_matched_rows
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import join_names
+from sqlite_consolidate.text import counted, join_names, list_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,8 +23,47 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.plan.model import TableMap
 
 _MAX_COLUMNS = 1900  # of a table whose rows are compared within SQL
+
+
+def pass_over_lacking_files(databases: InspectedDatabases) -> None:
+    """Let each row of a file be new that lacks a column of ``match``.
+
+    Another file of its pattern has the column. NULL, or the DEFAULT of the column, would match rows about other things.
+    """
+    files: dict[str, list[TableMapping]] = {}
+    for mapping in databases.mappings:
+        if mapping.table_map.match and mapping.source.is_of_pattern:
+            files.setdefault(mapping.entry_subject, []).append(mapping)
+    passed_over: dict[int, TableMapping] = {}
+    for subject, same in files.items():
+        lacking = [mapping for mapping in same if _lacking_columns(mapping)]
+        if lacking and len(lacking) < len(same):
+            # Very many files have one table mapping, and share what follows from it.
+            maps = {id(mapping.table_map): _without_match(mapping) for mapping in lacking}
+            passed_over |= {id(each): replace(each, table_map=maps[id(each.table_map)]) for each in lacking}
+            columns = dict.fromkeys(name for mapping in lacking for name in _lacking_columns(mapping))
+            text = (
+                f"{len(lacking)} of {counted(len(same), 'file')} {'lacks' if len(lacking) == 1 else 'lack'}"
+                f" {join_names(list(columns))}, which match names: {list_names([m.source.file for m in lacking])}."
+                " No row of them matches, and each arrives as a new row."
+            )
+            databases.findings.append(Finding.of("rows-unmatched", subject, text, count=len(lacking)))
+    databases.mappings = [passed_over.get(id(mapping), mapping) for mapping in databases.mappings]
+
+
+def _lacking_columns(mapping: TableMapping) -> list[str]:
+    """Return the columns of ``match`` that neither the source nor a constant fills."""
+    fed = {folded(name) for name in (*mapping.renamed.values(), *mapping.stated_constants)}
+    is_whole = mapping.table_map.match == WHOLE_ROW
+    return [] if is_whole else [name for name in mapping.match_columns if folded(name) not in fed]
+
+
+def _without_match(mapping: TableMapping) -> TableMap:
+    """Return a table of the plan without ``match`` and its policy."""
+    return mapping.table_map.model_copy(update={"match": [], "on_conflict": "refuse", "newer": ""})
 
 
 def find_unmatchable(databases: InspectedDatabases, followed: FollowedKeys) -> Iterator[Problem]:
@@ -36,7 +77,7 @@ def find_unmatchable(databases: InspectedDatabases, followed: FollowedKeys) -> I
         yield from _missing_columns(mapping)
         of_key = (*_of_key(mapping, followed), *_of_divided_key(mapping, references), *_of_policy(mapping))
         sharing = databases.mappings_into(mapping.into.name)
-        for fact, hint in (*_of_table(mapping), *of_key, *_of_others(mapping, sharing)):
+        for fact, hint in (*_of_table(mapping), *_of_lacking_columns(mapping), *of_key, *_of_others(mapping, sharing)):
             yield Problem("match-impossible", mapping.subject, fact, hint, criterion="keys-free")
 
 
@@ -48,6 +89,14 @@ def _missing_columns(mapping: TableMapping) -> Iterator[Problem]:
             fact = f"{mapping.into.name} in the target {reason} {name}, which match names."
             hint = "Name stored columns of the target in match."
             yield Problem("no-such-column", mapping.subject, fact, hint, criterion="keys-free")
+
+
+def _of_lacking_columns(mapping: TableMapping) -> Iterator[tuple[str, str]]:
+    if names := _lacking_columns(mapping):
+        yield (
+            f"lacks {join_names(names)}, which match names.",
+            "Name in match columns that the source has, or state the value of the column (constants).",
+        )
 
 
 def _of_table(mapping: TableMapping) -> Iterator[tuple[str, str]]:
