@@ -54,7 +54,7 @@ def kept_beside_staff(bench: Bench, column: str, rows: str, refers: list[Refers]
     ("column", "rows"),
     [
         ("qa INTEGER", "('a', 5), ('b', 2), ('c', 5), ('d', NULL)"),
-        ("qa", "('a', 5), ('b', 2), ('c', 0)"),
+        ("qa", "('a', 5), ('b', 2), ('c', 0), ('d', -1), ('e', -2)"),
         *thorough(
             ("cover INT", "('a', 5), ('b', 2)"),
             ("unit_id INT", "('a', 1), ('b', 3)"),
@@ -77,8 +77,8 @@ def test_column_whose_numbers_are_keys_is_listed(bench: Bench, column: str, rows
         ("qa INTEGER", "('a', 5), ('b', 2)", [], "qa"),
         ("fixed INTEGER", "('a', 1), ('b', 0)", [], ""),
         ("depot INTEGER", "('a', 3)", [], ""),
+        ("qa INTEGER", "('a', 5), ('b', 0), ('c', -1), ('d', -2), ('e', -3)", [], ""),
         *thorough(
-            ("qa INTEGER", "('a', 5), ('b', -1), ('c', -2)", [], ""),
             ("qa INTEGER", "('a', 5), ('b', 'x')", [], ""),
             ("qa TEXT", "('a', 5), ('b', 2)", [], ""),
             ("nr INT", "('a', 5), ('b', 2)", [], ""),

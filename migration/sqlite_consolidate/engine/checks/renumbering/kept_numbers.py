@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _OTHER_TYPES = re.compile("BOOL|DATE|TIME|DEC|MONEY", re.IGNORECASE)
 _ROWS, _NUMBERS = 20_000, 500  # as many are read of a column
 _MOST_FILES, _MOST_KEYS = 20, 2  # of a pattern, of one column
+_MOST_WITHOUT_ROW = 3  # numbers up to 0, such as 0 for none and -1 for unknown; more are those of an amount
 _TEXT = (
     "will keep numbers that are keys of tables with new numbers as well, perhaps by chance. No rule says what these"
     " numbers mean. If they are ids, add [[source.table.refers]] with the column and its `to`. If they number"
@@ -135,13 +136,13 @@ class _SourceNumbers:
     def _numbers(self, mapping: TableMapping, column: str) -> list[int]:
         """Return the different numbers of a column above 0, the largest first.
 
-        There are none if it has texts, several numbers that stand for no row, or the numbers of a flag.
+        There are none if it has texts, many numbers up to 0, or the numbers of a flag.
         """
         reader = self.databases.database_of(mapping).write_lock.reader
         rows = f"(SELECT {quoted(column)} AS v FROM {quoted(mapping.table_map.name)} LIMIT {_ROWS})"
         counts = "count(CASE WHEN typeof(v) <> 'integer' THEN 1 END), count(DISTINCT CASE WHEN v <= 0 THEN v END)"
-        others, sentinels = reader.execute(f"SELECT {counts} FROM {rows} WHERE v IS NOT NULL").fetchone()
-        if others or sentinels > 1:
+        others, without_row = reader.execute(f"SELECT {counts} FROM {rows} WHERE v IS NOT NULL").fetchone()
+        if others or without_row > _MOST_WITHOUT_ROW:
             return []
         query = f"SELECT DISTINCT v FROM {rows} WHERE v > 0 ORDER BY v DESC LIMIT {_NUMBERS}"
         numbers = [number for (number,) in reader.execute(query)]
