@@ -45,6 +45,7 @@ LEVELS: dict[str, Level] = {
     "file-unnamed": "attention",
     "files-told-apart": "attention",
     "file-vanished": "attention",
+    "foreign-key-mismatch": "attention",
     "hot-journal-rolled-back": "attention",
     "id-unfollowed": "attention",
     "index-lags": "note",

@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlite_consolidate.engine.checks.derived.arriving_rows import is_derived_from
-from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.references.held_rowids import collision_hint, reason_to_keep
 from sqlite_consolidate.engine.checks.references.predicted_target import key_sources as key_sources_of
 from sqlite_consolidate.engine.checks.renumbering.separate_keys import are_separate
 from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.content.literals import format_value
+from sqlite_consolidate.engine.merge.column_types import column_affinity
 from sqlite_consolidate.engine.merge.conflict_log import count_identical
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_digest, source_digest
 from sqlite_consolidate.engine.merge.rows.policies import updates_matched_rows

@@ -37,6 +37,14 @@ def affinity(column: Column) -> str:
     return "NUMERIC"
 
 
+def column_affinity(table: Table, name: str) -> str:
+    """Return the affinity of a column. A STRICT table stores ANY unchanged."""
+    column = table.column(name)
+    if column is None or (table.strict and column.type == "ANY"):
+        return "BLOB"
+    return affinity(column)
+
+
 def default_is_constant(column: Column) -> bool:
     """Return whether every row that omits the column gets the same value.
 

@@ -127,9 +127,9 @@ def _without_constants(into: Table, constants: set[str], target: Schema) -> Tabl
 
 
 def _without_columns(key: ForeignKey, constants: set[str], target: Schema) -> ForeignKey:
-    to = key.to or _primary_key(key, target)
+    to = key.referred(target.table(key.parent))
     pairs = [pair for pair in zip(key.columns, to, strict=False) if folded(pair[0]) not in constants]
-    if len(to) != len(key.columns) or len(pairs) == len(to):
+    if len(pairs) == len(to):
         return key
     return replace(key, columns=tuple(column for column, _ in pairs), to=tuple(referred for _, referred in pairs))
 
@@ -139,13 +139,9 @@ def _with_parent_columns(key: ForeignKey, constants: set[str], target: Schema) -
 
     They are those without constants of the plan.
     """
-    to = tuple(column for column in _primary_key(key, target) if folded(column) not in constants)
+    parent = target.table(key.parent)
+    to = tuple(column for column in (parent.primary_key if parent else ()) if folded(column) not in constants)
     return key if key.to or not constants or len(to) != len(key.columns) else replace(key, to=to)
-
-
-def _primary_key(key: ForeignKey, schema: Schema) -> tuple[str, ...]:
-    parent = schema.table(key.parent)
-    return parent.primary_key if parent else ()
 
 
 def _missing(wanted: Table, into: Table, target: Schema) -> Iterator[str]:

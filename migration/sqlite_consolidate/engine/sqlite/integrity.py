@@ -227,7 +227,7 @@ def _orphans_by_index(table: Table, key: ForeignKey, schema: Schema) -> str:
     It is empty where no index has the references in order.
     """
     parent = schema.table(key.parent)
-    to = key.to or (parent.primary_key if parent else ())
+    to = key.referred(parent)
     child = table.column(key.columns[0])
     if parent is None or not parent.alias or tuple(map(folded, to)) != (folded(parent.alias),):
         return ""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.merged_files.migration_stamps import is_of_framework
-from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import NAMES_OF_ANY_KEY
+from sqlite_consolidate.engine.merge.column_types import column_affinity
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.references.key_names import single_keys
 from sqlite_consolidate.inventory.references.type_columns import movable_by_name

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.matching.match_columns import unique_beside_key
-from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
+from sqlite_consolidate.engine.merge.column_types import column_affinity
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, unquoted
 from sqlite_consolidate.engine.sqlite.schema.index_queries import key_of_index
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from itertools import product
+from typing import Literal
 
 import pytest
 
@@ -95,6 +96,51 @@ def test_declared_key_to_a_table_that_no_database_has(bench: Bench) -> None:
     copied = bench.copied(source("b.db", "ch"))
     assert failed_subjects(foreign_keys(copied.compared)) == []
     assert "parent-absent" in {finding.id for finding in copied.inspected.findings}
+
+
+MISMATCHES = {
+    "composite key": "CREATE TABLE q(a INTEGER, b INTEGER, PRIMARY KEY(a, b))",
+    "no key": "CREATE TABLE q(a INTEGER, b INTEGER)",
+    "view": "CREATE VIEW q AS SELECT 1 AS a",
+}
+
+
+@pytest.mark.parametrize("keys", ["keep", "renumber"])
+@pytest.mark.parametrize("parent", MISMATCHES.values(), ids=MISMATCHES)
+def test_key_that_sqlite_cannot_check(bench: Bench, parent: str, keys: Literal["keep", "renumber"]) -> None:
+    """Source and target declare it alike. Its rows are moved as they are."""
+    child = "CREATE TABLE ch(id INTEGER PRIMARY KEY, r INTEGER REFERENCES q)"
+    bench.database(TARGET, parent, child, "INSERT INTO ch VALUES (1, 1)")
+    bench.database("b.db", parent, child, "INSERT INTO ch VALUES (2, 7)")
+
+    copied = bench.copied(source("b.db", "ch", keys=keys))
+    assert failed_subjects(foreign_keys(copied.compared)) == []
+    assert copied.rows("SELECT r FROM ch ORDER BY 1") == [(1,), (7,)]
+    findings = [finding for finding in copied.inspected.findings if finding.id == "foreign-key-mismatch"]
+    assert [finding.subject for finding in findings] == ["b.db:ch"]
+
+
+@pytest.mark.parametrize("referred", ["p(nowhere)", "v(id)", "ch(p, id)"])
+def test_key_to_columns_that_are_no_key(bench: Bench, referred: str) -> None:
+    """A column that is named after a renumbered key is one that does not follow."""
+    columns = "p_id, id" if referred.startswith("ch") else "p_id"
+    child = f"CREATE TABLE ch(id INTEGER PRIMARY KEY, p_id INTEGER, FOREIGN KEY({columns}) REFERENCES {referred})"
+    schema = (PARENT, "CREATE VIEW v AS SELECT * FROM p", child)
+    bench.database(TARGET, *schema, "INSERT INTO p VALUES (5, 'a')")
+    bench.database("b.db", *schema, "INSERT INTO p VALUES (5, 'b')", "INSERT INTO ch VALUES (1, 5)")
+
+    inspected = bench.survey(source("b.db", "p", "ch", keys="renumber"))
+    assert inspected.problems == []
+    assert {"foreign-key-mismatch", "id-unfollowed"} <= {f.id for f in inspected.findings if f.subject == "b.db:ch"}
+
+
+def test_dangling_rows_beside_a_key_that_sqlite_cannot_check(bench: Bench) -> None:
+    """SQLite checks neither foreign key of the table."""
+    child = "CREATE TABLE ch(id INTEGER PRIMARY KEY, p INTEGER REFERENCES p, x REFERENCES p(v))"
+    bench.database(TARGET, PARENT, child)
+    bench.database("b.db", PARENT, child, PARENTS, "INSERT INTO ch VALUES (1, 1, 2), (2, 9, NULL)")
+
+    assert refusals(bench, source("b.db", "p", "ch")) == []
 
 
 def test_declared_key_whose_counterpart_refers_to_another_table(bench: Bench) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
+from sqlite_consolidate.engine.merge.column_types import column_affinity
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.key_shift import KeyShift
 from sqlite_consolidate.engine.merge.rows.newer_rows import are_comparable

@@ -10,9 +10,10 @@ from sqlite_consolidate.engine.checks.references.mapped_names import (
     mapping_into,
     mapping_of,
     source_column,
+    table_as_read,
     target_column,
 )
-from sqlite_consolidate.engine.merge.column_types import affinity
+from sqlite_consolidate.engine.merge.column_types import column_affinity
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -156,12 +157,15 @@ class Reference:
         ]
 
 
-def column_affinity(table: Table, name: str) -> str:
-    """Return the affinity of a column. A STRICT table stores ANY unchanged."""
-    column = table.column(name)
-    if column is None or (table.strict and column.type == "ANY"):
-        return "BLOB"
-    return affinity(column)
+def is_checkable(key: ForeignKey, schema: Schema) -> bool:
+    """Return whether SQLite can look up the parents of a foreign key.
+
+    The parent may be missing. If it is a view or lacks such a unique key, SQLite reports a foreign key mismatch.
+    """
+    parent = schema.table(key.parent)
+    if parent is None:
+        return all(folded(view.name) != folded(key.parent) for view in schema.views)
+    return ReferredKey(parent, key.referred(parent)).is_unique
 
 
 def find_references(databases: InspectedDatabases) -> Iterator[Reference]:
@@ -185,17 +189,20 @@ def references_of(databases: InspectedDatabases, mapping: TableMapping) -> Itera
     """Yield each reference of one moved table that has a counterpart in the target."""
     planned = databases.target_schema.schema
     remaining = list(mapping.into.foreign_keys)
+    source = databases.sources[mapping.source.name].schema
     for declared in mapping.table.foreign_keys:
+        if (table := source.table(declared.parent)) and not declared.referred(table):
+            continue
         parent_mapping = mapping_of(databases, mapping, declared.parent)
         parent = _parent(databases, mapping, declared)
-        counterpart = _counterpart(mapping, declared, remaining, parent_mapping)
+        counterpart = _counterpart(databases, mapping, declared, remaining)
         if counterpart is not None:
             remaining.remove(counterpart)
             pairs = _planned_pairs(mapping, declared, counterpart, planned)
         else:
             pairs = _mapped_pairs(mapping, declared, parent_mapping, parent)
         into = planned.table(counterpart.parent) if counterpart else parent_mapping.into if parent_mapping else None
-        if into is not None and pairs and (parent is None or len(parent.columns) == len(declared.columns)):
+        if into is not None and pairs:
             yield _reference(mapping, declared, (parent, parent_mapping), (into, pairs))
     for undeclared in remaining:
         yield from _undeclared_reference(databases, mapping, undeclared)
@@ -246,7 +253,7 @@ def _parent(databases: InspectedDatabases, mapping: TableMapping, declared: Fore
     table = inspected.schema.table(declared.parent)
     if table is None or not inspected.rows_in(table.name):
         return None
-    return ReferredKey(_as_read(databases, mapping, table), declared.to or table.primary_key)
+    return ReferredKey(table_as_read(databases, mapping, table), declared.referred(table))
 
 
 def _undeclared_reference(
@@ -263,8 +270,8 @@ def _undeclared_reference(
     parent_mapping = mapping_into(databases, mapping, planned.parent)
     name = parent_mapping.table_map.name if parent_mapping else planned.parent
     parent_mapping = parent_mapping or mapping_of(databases, mapping, name)
-    to = planned.to or (into.primary_key if into else ())
-    if into is None or len(to) != len(planned.columns):
+    to = planned.referred(into)
+    if into is None or not to:
         return
     pairs = [(_spelled(mapping, column), referred) for column, referred in zip(planned.columns, to, strict=True)]
     declared_pairs = [pair for pair in pairs if not _is_constant(pair, mapping, parent_mapping)]
@@ -299,15 +306,17 @@ def _stated_reference(
 
 
 def _counterpart(
-    mapping: TableMapping, declared: ForeignKey, planned: list[ForeignKey], parent_mapping: TableMapping | None
+    databases: InspectedDatabases, mapping: TableMapping, declared: ForeignKey, planned: list[ForeignKey]
 ) -> ForeignKey | None:
     """Return the foreign key of the target over the same columns, or over these and constants.
 
     If there are several, the one that refers to the parent's new or old name is preferred.
     """
     columns = {folded(target_column(mapping, name)) for name in declared.columns}
+    parent_mapping = mapping_of(databases, mapping, declared.parent)
     same = [key for key in planned if {folded(name) for name in key.columns} == columns]
-    same += [key for key in planned if _adds_constants(key, columns, mapping, parent_mapping)]
+    schema = databases.target_schema.schema
+    same += [key for key in planned if _adds_constants(key, columns, (mapping, parent_mapping), schema)]
     names = [parent_mapping.into.name] if parent_mapping else []
     for name in (*names, declared.parent):
         for key in same:
@@ -317,15 +326,15 @@ def _counterpart(
 
 
 def _adds_constants(
-    key: ForeignKey, columns: set[str], mapping: TableMapping, parent_mapping: TableMapping | None
+    key: ForeignKey, columns: set[str], mappings: tuple[TableMapping, TableMapping | None], planned: Schema
 ) -> bool:
     """Return whether a foreign key of the target adds only constants to these columns."""
     if not columns < set(map(folded, key.columns)):
         return False
-    to = key.to or (parent_mapping.into.primary_key if parent_mapping else ())
-    pairs = [(_spelled(mapping, column), referred) for column, referred in zip(key.columns, to, strict=False)]
+    to = key.referred(planned.table(key.parent))
+    pairs = [(_spelled(mappings[0], column), referred) for column, referred in zip(key.columns, to, strict=False)]
     further = [pair for pair in pairs if folded(pair[0]) not in columns]
-    return len(to) == len(key.columns) and all(_is_constant(pair, mapping, parent_mapping) for pair in further)
+    return bool(to) and all(_is_constant(pair, *mappings) for pair in further)
 
 
 def _is_constant(pair: tuple[str, str], mapping: TableMapping, parent_mapping: TableMapping | None) -> bool:
@@ -353,8 +362,8 @@ def _planned_pairs(
     They have the order of the source. Those that the source does not declare are the last.
     """
     into = planned.table(counterpart.parent)
-    to = counterpart.to or (into.primary_key if into else ())
-    if into is None or len(to) != len(counterpart.columns):
+    to = counterpart.referred(into)
+    if into is None or not to:
         return []
     by_column = {folded(column): (_spelled(mapping, column), to[at]) for at, column in enumerate(counterpart.columns)}
     first = [by_column.pop(folded(target_column(mapping, name))) for name in declared.columns]
@@ -368,7 +377,7 @@ def _mapped_pairs(
 
     A constant of the parent's key belongs to them if the child has a column of the same name.
     """
-    if parent_mapping is None or parent is None or len(parent.columns) != len(declared.columns):
+    if parent_mapping is None or parent is None:
         return []
     referred = [target_column(parent_mapping, name) for name in parent.columns]
     first = [(target_column(mapping, name), to) for name, to in zip(declared.columns, referred, strict=True)]
@@ -388,10 +397,3 @@ def _identity(parent_mapping: TableMapping, key: ReferredKey) -> tuple[str, ...]
     stated = tuple(parent_mapping.stated_constants)
     choices = (names for count in range(1, len(stated) + 1) for names in combinations(stated, count))
     return next((names for names in choices if replace(key, columns=(*key.columns, *names)).is_unique), None)
-
-
-def _as_read(databases: InspectedDatabases, child: TableMapping, table: Table) -> Table:
-    """Return a table under the name by which its rows are read, beside the child's."""
-    if moved := mapping_of(databases, child, table.name):
-        return moved.table
-    return replace(table, name=f"{child.staged_prefix}{table.name}") if child.staged_prefix else table

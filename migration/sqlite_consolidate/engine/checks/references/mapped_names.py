@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -39,3 +40,10 @@ def mapping_of(databases: InspectedDatabases, child: TableMapping, table: str) -
 def mapping_into(databases: InspectedDatabases, child: TableMapping, into: str) -> TableMapping | None:
     """Return the mapping of the same source that leads into a table."""
     return databases.mapping_into(child.source.name, into)
+
+
+def table_as_read(databases: InspectedDatabases, child: TableMapping, table: Table) -> Table:
+    """Return a table under the name by which its rows are read, beside the child's."""
+    if moved := mapping_of(databases, child, table.name):
+        return moved.table
+    return replace(table, name=f"{child.staged_prefix}{table.name}") if child.staged_prefix else table

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.following import count_rows_without_parent
-from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey
+from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey, is_checkable
 from sqlite_consolidate.engine.checks.references.mapped_names import mapping_of, target_column
 from sqlite_consolidate.engine.checks.references.predicted_strays import can_project, kept_condition, keys_after_copy
 from sqlite_consolidate.engine.content.inspection import read_problem
@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.merge.table_mapping import KeySource, mapping_of_
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.integrity import UNCHECKABLE
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import counted
 
@@ -46,8 +47,8 @@ def find_missing_parents(
     for mapping in databases.mappings:
         if mapping.subject in reported or not databases.rows(mapping):
             continue
-        declared = _declared_keys(databases, mapping)
-        for key in mapping.into.foreign_keys:
+        declared, keys = _declared_keys(databases, mapping), _checkable_keys(databases, mapping)
+        for key in keys:
             if _columns_and_parent(key, mapping.constants) in declared:
                 continue
             limits_of(target.con).deadline.start_step(f"the foreign keys of {mapping.subject}")
@@ -60,13 +61,35 @@ def find_missing_parents(
                 yield _problem(mapping, key, rows)
 
 
+def find_uncheckable_keys(databases: InspectedDatabases) -> Iterator[Finding]:
+    """Yield a finding for each foreign key of moved rows that SQLite cannot check."""
+    for mapping in databases.mappings:
+        is_old = folded(mapping.into.name) not in databases.target_schema.created_tables
+        checkable = _checkable_keys(databases, mapping)
+        for key in mapping.into.foreign_keys if is_old and databases.rows(mapping) else ():
+            if key not in checkable:
+                text = (
+                    f"keeps its values of {', '.join(key.columns)}. The foreign key of {mapping.into.name} refers to"
+                    f" {key.parent}, which has no such key, so SQLite cannot check it."
+                )
+                yield Finding.of("foreign-key-mismatch", mapping.subject, text)
+
+
+def _checkable_keys(databases: InspectedDatabases, mapping: TableMapping) -> list[ForeignKey]:
+    """Return the foreign keys of the target that SQLite can check."""
+    schema = databases.target_schema.schema
+    return [key for key in mapping.into.foreign_keys if is_checkable(key, schema)]
+
+
 def _declared_keys(databases: InspectedDatabases, mapping: TableMapping) -> set[tuple[frozenset[str], str]]:
     """Return the foreign keys of the source in the names of the target.
 
     Their rows without a parent are known, and their other rows have been followed.
     """
     orphans = databases.sources[mapping.source.name].orphans
-    if any(folded(child) == folded(mapping.table_map.name) and parent == UNCHECKABLE for child, parent in orphans):
+    is_counted = len(_checkable_keys(databases, mapping)) == len(mapping.into.foreign_keys)
+    name = folded(mapping.table_map.name)
+    if is_counted and any(folded(child) == name and parent == UNCHECKABLE for child, parent in orphans):
         return set()
     keys = set()
     for declared in mapping.table.foreign_keys:
@@ -87,9 +110,9 @@ def _count(databases: InspectedDatabases, target: PredictedTarget, mapping: Tabl
     """Count the rows that lack a parent by one foreign key, as far as it can be predicted."""
     kept = kept_condition(target, mapping)
     parent = databases.target_schema.schema.table(key.parent)
-    into = ReferredKey(parent, key.to or parent.primary_key) if parent else None
+    into = ReferredKey(parent, key.referred(parent)) if parent else None
     reached = keys_after_copy(target, into) if into else []
-    if kept is None or reached is None or (into and len(into.columns) != len(key.columns)):
+    if kept is None or reached is None:
         return 0
     rows = mapping.projection(target.source_alias(mapping))
     if can_project(key.columns, [KeySource(mapping, databases.path_of(mapping))]):
@@ -126,7 +149,8 @@ def _problem(mapping: TableMapping, key: ForeignKey, rows: int) -> Problem:
     verb = "refers" if rows == 1 else "refer"
     text = (
         f"{counted(rows, 'row')} {verb} by {', '.join(key.columns)} to rows of {key.parent} that the target would not"
-        f" have. The foreign key of {mapping.into.name} in the target demands them, and the source does not."
+        f" have. The foreign key of {mapping.into.name} in the target demands them, and SQLite does not check them in"
+        " the source."
     )
     way = "give it a create text without this FOREIGN KEY" if mapping.new else "move it under another name (into)"
     rows_of_source = f"these rows of {mapping.table_map.name} in the source"

@@ -9,7 +9,7 @@ from sqlite_consolidate.engine.checks.matching.match_columns import match_hint
 from sqlite_consolidate.engine.checks.references.following import NO_STRAYS, count_strays_elsewhere
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
 from sqlite_consolidate.engine.checks.references.mapped_names import target_column
-from sqlite_consolidate.engine.checks.references.missing_parents import find_missing_parents
+from sqlite_consolidate.engine.checks.references.missing_parents import find_missing_parents, find_uncheckable_keys
 from sqlite_consolidate.engine.checks.references.predicted_strays import (
     brought_keys,
     compare_rows,
@@ -59,6 +59,7 @@ def check_parents(databases: InspectedDatabases, limits: Limits | None = None) -
                 findings.append(_parents_found(reference, strays))
         left = [problem for problem in databases.target_schema.problems if problem.id == "parent-left"]
         problems += find_missing_parents(databases, target, {problem.subject for problem in (*left, *problems)})
+        findings += find_uncheckable_keys(databases)
         for message in check_target_children(databases, target):
             if isinstance(message, Problem):
                 problems.append(message)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.content.digest import TableDigest
+from sqlite_consolidate.engine.merge.column_types import column_affinity
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows
 from sqlite_consolidate.engine.merge.table_mapping import KeySource, mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import attach, read_text_losslessly, scratch_database

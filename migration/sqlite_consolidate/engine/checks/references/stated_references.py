@@ -218,14 +218,14 @@ def _no_column(mapping: TableMapping, name: str, loc: Loc) -> Problem:
 def _declared_by(databases: InspectedDatabases, mapping: TableMapping, column: str, parent: str, to: str) -> str:
     """Return which schema declares a reference already, or an empty text."""
     for key in mapping.table.foreign_keys:
-        referred = key.to or _primary_key(databases.sources[mapping.source.name].schema, key.parent)
+        referred = key.referred(databases.sources[mapping.source.name].schema.table(key.parent))
         if _names(key.columns, (key.parent,), referred) == _names((column,), (parent,), (to,)):
             return "the source"
     parent_mapping = mapping_of(databases, mapping, parent)
     into = parent_mapping.into.name if parent_mapping else parent
     wanted = target_column(parent_mapping, to) if parent_mapping else to
     for key in mapping.into.foreign_keys:
-        referred = key.to or _primary_key(databases.target_schema.schema, key.parent)
+        referred = key.referred(databases.target_schema.schema.table(key.parent))
         if _names(key.columns, (key.parent,), referred) == _names(
             (target_column(mapping, column),), (into,), (wanted,)
         ):
@@ -235,11 +235,6 @@ def _declared_by(databases: InspectedDatabases, mapping: TableMapping, column: s
 
 def _names(*names: tuple[str, ...]) -> list[list[str]]:
     return [[folded(name) for name in each] for each in names]
-
-
-def _primary_key(schema: Schema, name: str) -> tuple[str, ...]:
-    table = schema.table(name)
-    return table.primary_key if table else ()
 
 
 def _count_rows(databases: InspectedDatabases, mapping: TableMapping) -> None:

@@ -211,7 +211,7 @@ def references_of_target(databases: InspectedDatabases, before: InspectedDatabas
         keys = [(declared, None) for declared in table.foreign_keys] + _stated_keys(databases, table)
         for declared, when in keys if before.rows_in(table.name) else ():
             after, into = planned.table(table.name), planned.table(declared.parent)
-            if after is not None and into is not None:
+            if after is not None and into is not None and declared.referred(into):
                 reference = _own_reference(databases, before, declared, (table, after), into)
                 is_stated = declared not in table.foreign_keys
                 yield replace(reference, is_declared=not is_stated, is_stated=is_stated, when=when)
@@ -242,7 +242,7 @@ def _own_reference(
 
     It has no parent if the target has no row of the referred table.
     """
-    to = declared.to or into.primary_key
+    to = declared.referred(into)
     child_mapping = mapping_of_target_rows(databases.plan, *child, rowids=False)
     parent = before.schema.table(declared.parent)
     if parent is None or not before.rows_in(parent.name):

@@ -187,7 +187,7 @@ class FollowedKeys:
             ((folded(table.name), folded(child)), (folded(key.parent), folded(parent)))
             for table in planned.tables.values()
             for key in table.foreign_keys
-            for child, parent in zip(key.columns, key.to or _primary_key(planned, key.parent), strict=False)
+            for child, parent in zip(key.columns, key.referred(planned.table(key.parent)), strict=False)
         }
         edges |= {
             (known.in_target(child), known.in_target(parent.place))
@@ -267,8 +267,3 @@ def table_id(mapping: TableMapping) -> TableId:
 def column_id(mapping: TableMapping, column: str) -> ColumnOfSource:
     """Return the table of a mapping with the folded name of a column."""
     return table_id(mapping), folded(column)
-
-
-def _primary_key(schema: Schema, name: str) -> tuple[str, ...]:
-    table = schema.table(name)
-    return table.primary_key if table else ()

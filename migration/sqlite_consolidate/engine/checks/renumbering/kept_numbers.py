@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import is_certain_amount
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import loose_columns
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
@@ -23,6 +22,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names imp
     forms_of,
     word_ends,
 )
+from sqlite_consolidate.engine.merge.column_types import column_affinity
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import counted, list_names

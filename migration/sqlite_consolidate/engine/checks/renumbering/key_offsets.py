@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.matching.match_columns import match_hint
-from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.references.mapped_names import stored_name
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import Case, FollowedKeys, column_id, table_id
 from sqlite_consolidate.engine.checks.renumbering.key_texts import renumbered_findings
@@ -18,6 +17,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.compared_keys impor
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.unfollowed_ids import find_unfollowed
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.content.projection import column_of
+from sqlite_consolidate.engine.merge.column_types import column_affinity
 from sqlite_consolidate.engine.merge.rows.key_shift import ConditionalShift, KeyShift
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted

@@ -123,7 +123,7 @@ class SourceKeys:
         for table, mapping in self.tables.items():
             for declared in mapping.table.foreign_keys:
                 parent = mapping_of(databases, mapping, declared.parent)
-                to = (declared.to or parent.table.primary_key) if parent else declared.columns
+                to = declared.referred(parent.table) if parent else declared.columns
                 self._add_reference(table, declared.columns, parent, to)
             for stated in mapping.refers:
                 parent = mapping_of(databases, mapping, stated.table)

@@ -78,6 +78,12 @@ class ForeignKey:
     on_update: str
     on_delete: str
 
+    def referred(self, parent: Table | None) -> tuple[str, ...]:
+        """Return the columns of the parent, or none if it lacks one for each referring column."""
+        to = self.to or (parent.primary_key if parent else ())
+        has_columns = len(to) == len(self.columns) and (parent is None or all(map(parent.column, to)))
+        return to if has_columns else ()
+
 
 @dataclass(frozen=True)
 class TriggerOrView:
@@ -146,10 +152,7 @@ class Table:
 
     @property
     def rowid_is_identity(self) -> bool:
-        """Return whether only the implicit rowid distinguishes two equal rows.
-
-        The table then declares no key and no unique index.
-        """
+        """Return whether only the implicit rowid distinguishes two equal rows."""
         keyed = self.without_rowid or self.alias or any(index.unique and not index.partial for index in self.indexes)
         return bool(self.rowid) and not keyed and self.kind == "table"
 
@@ -387,10 +390,7 @@ def keys_of(table: Table) -> list[Key]:
 
 
 def computed_keys(table: Table) -> list[Index]:
-    """Return the unique indexes that are partial, on expressions or on generated columns.
-
-    ``keys_of`` leaves them out.
-    """
+    """Return the unique indexes that ``keys_of`` leaves out."""
     return [index for index in table.indexes if index.unique and is_computed(table, index)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.references.foreign_keys import is_checkable
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import table_id
 from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -41,7 +42,9 @@ def loose_columns(mapping: TableMapping, followed: FollowedKeys) -> list[str]:
     if mapping.table.kind != "table":
         return []
     stated = {folded(reference.column) for reference in mapping.refers}
-    stated |= {folded(column) for key in mapping.table.foreign_keys for column in key.columns}
+    schema = followed.databases.database_of(mapping).schema
+    declared = [key for key in mapping.table.foreign_keys if is_checkable(key, schema)]
+    stated |= {folded(column) for key in declared for column in key.columns}
     return [
         column
         for column, _ in mapping.columns

@@ -13,7 +13,6 @@ from heapq import nlargest
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import (
     has_persons,
     is_amount,
@@ -38,6 +37,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names imp
     to_of,
     word_ends,
 )
+from sqlite_consolidate.engine.merge.column_types import column_affinity
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import join_first_names

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import (
     ENDS_LIKE_AN_ID,
     is_amount,
@@ -23,6 +22,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names imp
     to_of,
 )
 from sqlite_consolidate.engine.content.literals import literal
+from sqlite_consolidate.engine.merge.column_types import column_affinity
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import join_first_names
