@@ -72,11 +72,14 @@ def test_column_without_counterpart_is_refused(bench: Bench) -> None:
     assert "column b " in problem.what
 
 
-def test_two_columns_cannot_become_one(bench: Bench) -> None:
-    """SQLite would keep the values of one of them, without an error."""
-    problem = refusal(bench, "CREATE TABLE t(a, b)", "CREATE TABLE t(b)", columns={"a": "b"})
+@pytest.mark.parametrize("target", [[], ["CREATE TABLE t(b PRIMARY KEY)"]], ids=["new", "present"])
+def test_two_columns_cannot_become_one(bench: Bench, target: list[str]) -> None:
+    """The table is sound, and so is the one that refers to it."""
+    bench.database(TARGET, *target)
+    bench.database("a.db", "CREATE TABLE t(a, b PRIMARY KEY)", "CREATE TABLE child(t REFERENCES t)")
+    (problem,) = bench.survey(source("a.db", table("t", columns={"a": "B"}), "child")).problems
 
-    assert problem.id == "two-columns-in-one"
+    assert (problem.id, problem.subject, problem.criterion) == ("two-columns-in-one", "a.db:t", "values-fit")
     assert "a and b " in problem.what
 
 

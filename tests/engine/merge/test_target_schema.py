@@ -61,6 +61,18 @@ def test_plan_can_refuse_taken_index_name(bench: Bench) -> None:
     assert "by_title belongs to books " in problem.what
 
 
+def test_table_may_be_spelled_as_the_target_does(bench: Bench) -> None:
+    """SQLite ignores the case of names, and one name in two spellings may be a mistake."""
+    bench.database(TARGET, "CREATE TABLE cc(a)")
+    bench.database("a.db", "CREATE TABLE CC(a)")
+
+    problem = refusal(bench.target_schema(source("a.db", "CC")))
+
+    assert (problem.id, problem.subject) == ("name-taken", "a.db:CC")
+    assert 'into = "cc"' in problem.hint
+    assert bench.survey(source("a.db", table("CC", into="cc"))).problems == []
+
+
 def test_index_is_refused_when_both_names_are_taken(bench: Bench) -> None:
     """A table of the target has the name that the index would get."""
     bench.database(TARGET, "CREATE TABLE books(title)", "CREATE INDEX ix ON books(title)", "CREATE TABLE tasks_ix(a)")

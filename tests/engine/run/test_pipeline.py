@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 MIGRATION = stages_of(Mode.MIGRATE)
 MISSING = {"gone": "gone.db", "many": "parts/*.db"}
+TWICE = {"all": "logs/*.db", "one": "logs/notes.db", "none": "absent/*.db"}
 BEFORE_COMMIT = [id for stage in MIGRATION[: MIGRATION.index(COMMIT)] for id in criteria_in(stage)]
 
 
@@ -338,6 +339,20 @@ def test_mistake_in_a_plan_hides_no_missing_file(root: Path) -> None:
     evidence = run.log.results["sources-readable"].evidence
     assert [entry.subject for entry in evidence if "[no-such-file]" in entry.todo] == [*MISSING.values()]
     assert exit_code(run.log, has_acted=run.has_acted) == ExitCode.REFUSED
+
+
+def test_file_of_two_sources_is_no_missing_file(root: Path) -> None:
+    """The pattern has files. Another one has none."""
+    request = a_request(root)
+    sources = "".join(f'[[source]]\nname = "{name}"\nfile = "{file}"\n' for name, file in TWICE.items())
+    request.settings.plan.write_text(f'format = 1\nname = "x"\ntarget = "{request.valid_plan.target}"\n{sources}')
+    run = PlanRun(replace(request, plan=None))
+
+    run_stages(run)
+    run.end()
+
+    evidence = run.log.results["sources-readable"].evidence
+    assert [entry.subject for entry in evidence if "[no-such-file]" in entry.todo] == ["absent/*.db"]
 
 
 def test_mistake_after_a_consolidation_names_no_archived_source(root: Path) -> None:

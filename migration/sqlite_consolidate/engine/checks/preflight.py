@@ -325,12 +325,9 @@ def _count_rows(databases: InspectedDatabases, tables: list[MappedTable]) -> Non
 
 def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[MappedTable], limits: Limits) -> None:
     """Plan the schema of the target and the mappings into it."""
-    unread_tables = [
-        table.into for source in plan.sources if source.file in databases.unread for table in source.tables
-    ]
     owners = owners_of(databases)
     before = databases.target.schema if databases.target else None
-    builder = TargetSchemaBuilder(plan, before, limits, unread_tables, owners)
+    builder = TargetSchemaBuilder(plan, before, limits, owners)
     creates = _create_texts(plan)
     planned: list[MappedTable] = []
     for moved in tables:

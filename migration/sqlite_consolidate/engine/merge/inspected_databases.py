@@ -126,6 +126,25 @@ class InspectedDatabases:
             firsts[name, value] = {mapping.source.name: mapping for mapping in reversed(group)}
         return firsts[name, value]
 
+    def is_refused(self, source: Source, table: str) -> bool:
+        """Return whether a problem stops the move of a table that the source has."""
+        is_planned = any(folded(table_map.name) == folded(table) for table_map in source.tables)
+        return (
+            is_planned
+            and not self.mapping_of(source.name, table)
+            and bool(self.sources[source.name].schema.table(table))
+        )
+
+    def refused_into(self) -> set[str]:
+        """Return the folded names of the target tables for which ``is_refused`` stops rows."""
+        return {
+            folded(table_map.into)
+            for source in self.plan.sources
+            if source.name in self.sources
+            for table_map in source.tables
+            if self.is_refused(source, table_map.name)
+        }
+
     @property
     def databases(self) -> list[InspectedDatabase]:
         """Return the inspected target, if it exists, and the inspected sources."""

@@ -50,7 +50,21 @@ def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> T
                 "Name it in a [[rebuild]] as well, and the run creates and fills it. Or leave it behind with a reason."
             )
         return Problem("virtual-table", subject, text, hint, criterion="values-fit")
-    return table
+    return columns_in_one(subject, table_map, table) or table
+
+
+def columns_in_one(subject: str, table_map: TableMap, table: Table) -> Problem | None:
+    """Return the problem that the plan gives two columns of a table one name, or None."""
+    wanted = {folded(old): new for old, new in table_map.columns.items()}
+    names: dict[str, str] = {}
+    for column in table.columns if wanted else ():
+        new = wanted.get(folded(column.name), column.name)
+        first = names.setdefault(folded(new), column.name)
+        if first != column.name:
+            fact = f"its columns {first} and {column.name} would both become {new} of {table_map.into}."
+            hint = "Give each column a name of its own: columns = {...}."
+            return Problem("two-columns-in-one", subject, fact, hint, criterion="values-fit")
+    return None
 
 
 def _stores_its_rows(table: Table) -> bool:

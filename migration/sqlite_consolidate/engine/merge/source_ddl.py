@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.merge.movable_tables import columns_in_one
 from sqlite_consolidate.engine.sqlite.application.stand_ins import execute_with_stand_ins
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN, Statement, words_of
@@ -319,6 +320,8 @@ def _free_prefix(con: sqlite3.Connection, tables: Sequence[Table]) -> str:
 
 
 def _rename_columns(con: sqlite3.Connection, table_map: TableMap, table: Table, free: str) -> None:
+    if columns_in_one("", table_map, table):
+        return  # its own table map reports this mistake
     columns = [(column.name, new) for old, new in table_map.columns.items() if (column := table.column(old))]
     for index, (old, _) in enumerate(columns):
         execute_with_stand_ins(con, f'ALTER TABLE {quoted(table.name)} RENAME COLUMN {quoted(old)} TO "{free}{index}"')

@@ -322,7 +322,6 @@ def match_columns(
             problems.append(_no_place_problem(subject, column, target_column, into))
         elif not column.generated:
             pairs.append((column.name, target_column.name))
-    problems += _columns_with_two_sources(subject, into, pairs)
     mapping = TableMapping(plan, source, table_map, table, into, new, tuple(pairs))
     filled = {folded(name) for name in (*mapping.stated_constants, *(name for _, name in pairs))}
     problems += _columns_without_value(subject, into, filled)
@@ -343,23 +342,6 @@ def _no_place_problem(subject: str, column: Column, target_column: Column | None
         'Rename it (columns = { old = "new" }), add it to the target, or move the table as another (into = "...").',
         criterion="values-fit",
     )
-
-
-def _columns_with_two_sources(subject: str, into: Table, pairs: list[tuple[str, str]]) -> list[Problem]:
-    feeding: dict[str, list[str]] = {}
-    for old, new in pairs:
-        feeding.setdefault(new, []).append(old)
-    return [
-        Problem(
-            "two-columns-in-one",
-            subject,
-            f"its columns {' and '.join(old)} would both become {new} of {into.name}.",
-            "Give each column a name of its own: columns = {...}.",
-            criterion="values-fit",
-        )
-        for new, old in feeding.items()
-        if len(old) > 1
-    ]
 
 
 def _columns_without_value(subject: str, into: Table, fed: set[str]) -> list[Problem]:

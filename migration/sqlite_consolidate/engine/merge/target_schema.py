@@ -34,6 +34,7 @@ from sqlite_consolidate.engine.sqlite.schema.statements import (
 )
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted, rename_in_statement
 from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.plan.mistakes import in_quotes
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
@@ -97,7 +98,6 @@ class TargetSchemaBuilder:
         plan: Plan,
         target: Schema | None,
         limits: Limits | None = None,
-        unread_tables: Sequence[str] = (),
         owners: TableOwners | None = None,
     ) -> None:
         """Begin with the target's schema.
@@ -106,12 +106,11 @@ class TargetSchemaBuilder:
             plan: The plan.
             target: The target's schema, or None if the target does not exist yet.
             limits: Limits of what SQLite executes in memory.
-            unread_tables: Tables of sources that could not be read. They do not count as missing.
             owners: The databases whose rows each table will hold.
         """
         self.plan = plan
         self._owners = owners or TableOwners()
-        self._unread_tables = {folded(table) for table in unread_tables}
+        self._planned = {folded(into) for into in {table.into for source in plan.sources for table in source.tables}}
         self.con = open_memory(limits)
         self.target_schema = TargetSchema()
         # Folded names of the tables with a CREATE TABLE of their own. The others are parts of virtual tables.
@@ -252,14 +251,17 @@ class TargetSchemaBuilder:
             self._own_tables.add(folded(statement.name))
             self.target_schema.created_tables.add(folded(statement.name))
             return True
+        hint = _RENAME_MAP
         if known.kind != "table":
             article = "an" if known.kind == "index" else "a"
             text = f"the target has {article} {known.kind} named {known.name}."
         elif known.name != statement.name:
-            text = f"the target has a table {known.name}, which differs only in case from {statement.name}."
+            verb = "gets" if folded(known.name) in self.target_schema.created_tables else "has"
+            text = f"the target {verb} a table {known.name}, which differs only in case from {statement.name}."
+            hint = f"Spell the name in the same way: {'into' if origin.source else 'name'} = {in_quotes(known.name)}."
         else:
             return True
-        self._problem(origin.subject, text, _RENAME_MAP, id="name-taken")
+        self._problem(origin.subject, text, hint, id="name-taken")
         return False
 
     def _add_object(self, origin: Origin, statement: Statement) -> None:
@@ -315,8 +317,8 @@ class TargetSchemaBuilder:
         SQLite refuses every insert into its table when foreign keys are enforced.
         """
         for _, _, parent, *_ in self.con.execute(f"PRAGMA main.foreign_key_list({quoted(table)})").fetchall():
-            if self._find("table", parent) is not None or folded(parent) in self._unread_tables:
-                continue
+            if self._find("table", parent) is not None or folded(parent) in self._planned:
+                continue  # a planned table that is missing has a problem of its own
             name = parent.removesuffix(NOT_MOVED)
             if origin.schema is not None and not (origin.schema.table(parent) or origin.schema.table(name)):
                 text = f"its foreign key refers to {parent}, which the source does not have either."

@@ -11,8 +11,9 @@ from sqlite_consolidate.engine.criteria.preflight import as_observation, plan_va
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.engine.sqlite.files import file_problems
-from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
+from sqlite_consolidate.engine.sqlite.pattern_files import files_of_patterns
 from sqlite_consolidate.plan.loader import load_files
+from sqlite_consolidate.plan.patterns import expand, has_wildcard
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -61,12 +62,16 @@ class PlanRun(Pipeline):
     def _file_problems(self) -> list[Observation]:
         """Return the problems of the files that the plan names.
 
-        After a consolidation, and beside originals, the sources have to be missing.
+        After a consolidation, and beside originals, the sources have to be missing. Files of a pattern are not examined
+        if they contradict the plan.
         """
         settings = self.request.settings
         root, plan = settings.workspace, load_files(settings.plan)
         if plan is None or settings.originals or last_finished(root, plan) or remembered(root, plan):
             return []
+        skip = [source.file for source in plan.sources if has_wildcard(source.file)]
         with suppress(ProblemError):  # one of the mistakes
-            plan = expand_by_files(plan, root, reports=settings.reports)
-        return [as_observation(each.problem) for each in file_problems(plan, root)]
+            files = files_of_patterns(plan, root, reports=settings.reports)
+            skip = [pattern for pattern, matched in files.items() if matched]
+            plan = expand(plan, files.get)
+        return [as_observation(each.problem) for each in file_problems(plan, root, skip=skip)]

@@ -263,3 +263,28 @@ def test_missing_parents_are_those_that_sqlite_reports(
 
     moved = table("parent", rowids="renumber", on_conflict=policy)
     assert refusals(bench, source("a.db", moved, "child")) == [("parents-missing", "a.db:child", orphans)]
+
+
+@pytest.mark.parametrize("keys", ["keep", "renumber"])
+def test_children_of_a_refused_table_have_no_problem(bench: Bench, keys: str) -> None:
+    """How the rows of the parent would arrive is not known."""
+    account = "CREATE TABLE own(id INTEGER PRIMARY KEY REFERENCES p(id))"
+    further = [account, "INSERT INTO own VALUES (1)"] if keys == "renumber" else []
+    bench.database(TARGET, PARENT, DECLARED, *further, "INSERT INTO p VALUES (1, 'other')")
+    bench.database("b.db", PARENT.replace("v", "v, w"), DECLARED, *further)
+    bench.execute("b.db", "INSERT INTO p VALUES (1, 'a', 'b')", "INSERT INTO ch VALUES (1, 1)")
+
+    problems = bench.survey(source("b.db", "p", "ch", *(["own"] if further else []), keys=keys)).problems
+
+    assert [(problem.id, problem.subject) for problem in problems] == [("no-place-for-column", "b.db:p")]
+
+
+def test_foreign_key_of_the_target_waits_for_refused_rows(bench: Bench) -> None:
+    """Another source would have the parents."""
+    bench.database(TARGET, PARENT, DECLARED)
+    bench.database("a.db", PARENT.replace("v", "v, w"))
+    bench.database("b.db", UNDECLARED, CHILDREN)
+
+    assert refusals(bench, source("b.db", "ch")) == [("parents-missing", "b.db:ch", 3)]
+    problems = bench.survey(source("a.db", "p"), source("b.db", "ch")).problems
+    assert [(problem.id, problem.subject) for problem in problems] == [("no-place-for-column", "a.db:p")]

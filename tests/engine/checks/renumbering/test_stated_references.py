@@ -217,6 +217,17 @@ def test_two_conditions_of_one_row_are_refused(library: Bench) -> None:
     assert [(problem.id, problem.subject) for problem in problems] == [("refers-overlap", "b.db:loan")]
 
 
+def test_stated_parents_that_are_refused_have_one_problem(library: Bench) -> None:
+    """The plan moves them, and gives two of their columns one name."""
+    library.execute("b.db", "CREATE TABLE disc(id INTEGER PRIMARY KEY, t)", "INSERT INTO disc VALUES (2, 'd')")
+    of_discs = Refers(column="item", to="disc.id", when="kind = 'Book'")
+    disc = table("disc", columns={"t": "id"})
+
+    problems = library.survey(source("b.db", "book", "film", disc, loans(of_discs), keys="renumber")).problems
+
+    assert [(problem.id, problem.subject) for problem in problems] == [("two-columns-in-one", "b.db:disc")]
+
+
 def test_stated_parents_are_not_left_behind(library: Bench) -> None:
     """The target has no such table, or has other rows under the same keys."""
     library.execute("b.db", "CREATE TABLE disc(id INTEGER PRIMARY KEY, t)", "INSERT INTO disc VALUES (2, 'd')")

@@ -54,8 +54,8 @@ CASES = {
         ("CREATE TABLE t(a)",),
         [
             (
-                "a.db:t: the target has a table T, which differs only in case from t. Give the table "
-                'another name in the target: into = "...". [name-taken]'
+                "a.db:t: the target has a table T, which differs only in case from t. Spell the name in the "
+                'same way: into = "T". [name-taken]'
             )
         ],
     ),

@@ -44,6 +44,15 @@ def find_missing_parents(
     """
     if databases.unread:
         return  # they may have the parents
+    missing = list(_missing_parents(databases, target, reported))
+    refused = databases.refused_into() if missing else set()
+    yield from (problem for parent, problem in missing if folded(parent) not in refused)
+
+
+def _missing_parents(
+    databases: InspectedDatabases, target: PredictedTarget, reported: set[str]
+) -> Iterator[tuple[str, Problem]]:
+    """Yield the name of the parent table with each problem."""
     for mapping in databases.mappings:
         if mapping.subject in reported or not databases.rows(mapping):
             continue
@@ -55,10 +64,10 @@ def find_missing_parents(
             try:
                 rows = _count(databases, target, mapping, key)
             except sqlite3.Error as error:
-                yield replace(read_problem(mapping.subject, error), criterion="parents-follow")
+                yield "", replace(read_problem(mapping.subject, error), criterion="parents-follow")
                 continue
             if rows:
-                yield _problem(mapping, key, rows)
+                yield key.parent, _problem(mapping, key, rows)
 
 
 def find_uncheckable_keys(databases: InspectedDatabases) -> Iterator[Finding]:

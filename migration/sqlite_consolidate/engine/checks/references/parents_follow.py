@@ -47,6 +47,8 @@ def check_parents(databases: InspectedDatabases, limits: Limits | None = None) -
         return problems, findings
     with predicted_target(databases, limits) as target:
         for reference in find_references(databases):
+            if databases.is_refused(reference.child.source, reference.parent_name):
+                continue  # the rows of the parent are not known
             limits_of(target.con).deadline.start_step(f"the references of {reference.child.subject}")
             try:
                 strays = _strays(databases, target, _of_all_rows(reference))

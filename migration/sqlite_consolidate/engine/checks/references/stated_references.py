@@ -267,7 +267,8 @@ def _count_rows(databases: InspectedDatabases, mapping: TableMapping) -> None:
 def _has_parents(databases: InspectedDatabases, mapping: TableMapping, reference: StatedReference) -> bool:
     """Return whether the referred table is moved, or is in the target."""
     table = databases.target_schema.schema.table(reference.table)
-    return bool(mapping_of(databases, mapping, reference.table) or (table and table.column(reference.to)))
+    is_moved = mapping_of(databases, mapping, reference.table) or databases.is_refused(mapping.source, reference.table)
+    return bool(is_moved or (table and table.column(reference.to)))
 
 
 def _left_behind(mapping: TableMapping, reference: StatedReference, rows: int) -> Problem:

@@ -122,6 +122,8 @@ class SourceKeys:
     def _add_references(self, databases: InspectedDatabases) -> None:
         for table, mapping in self.tables.items():
             for declared in mapping.table.foreign_keys:
+                if databases.is_refused(mapping.source, declared.parent):
+                    continue  # how its keys would arrive is not known
                 parent = mapping_of(databases, mapping, declared.parent)
                 to = declared.referred(parent.table) if parent else declared.columns
                 self._add_reference(table, declared.columns, parent, to)
