@@ -54,23 +54,25 @@ def test_key_collision_of_two_sources_names_both(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("create", "key"),
+    ("create", "keys"),
     [
-        ("CREATE TABLE t(k INTEGER PRIMARY KEY, v)", 'keys = "renumber"'),
-        ("CREATE TABLE t(id INTEGER PRIMARY KEY, k TEXT UNIQUE)", 'match = ["k"]'),
-        ("CREATE TABLE t(k TEXT PRIMARY KEY, v)", 'into = "..."'),
+        ("CREATE TABLE t(k INTEGER PRIMARY KEY, v)", ('keys = "renumber"',)),
+        ("CREATE TABLE t(id INTEGER PRIMARY KEY, k TEXT UNIQUE)", ('match = ["k"]', 'into = "..."')),
+        ("CREATE TABLE t(k TEXT PRIMARY KEY, v)", ('into = "..."',)),
+        ("CREATE TABLE t(k INTEGER UNIQUE, v)", ('match = ["k"]', 'renumber = ["k"]')),
+        ("CREATE TABLE t(k INTEGER UNIQUE REFERENCES u(id), v)", ('match = ["k"]', 'into = "..."')),
     ],
-    ids=["number", "unique", "text"],
+    ids=["number", "unique", "text", "unique number", "unique reference"],
 )
-def test_hint_of_a_collision_names_the_plan_key(bench: Bench, create: str, key: str) -> None:
+def test_hint_of_a_collision_names_the_plan_key(bench: Bench, create: str, keys: tuple[str, ...]) -> None:
     """Numbers can be given again, and a further unique key can tell that rows are the same."""
-    first, second = ("(1, 'x')", "(2, 'x')") if "UNIQUE" in create else ("(1, 1)", "(1, 2)")
+    first, second = ("(1, 'x')", "(2, 'x')") if "k TEXT UNIQUE" in create else ("(1, 1)", "(1, 2)")
     bench.database("a.db", create, f"INSERT INTO t VALUES {first}")
     bench.database("b.db", create, f"INSERT INTO t VALUES {second}")
 
     hint = conflict(bench, source("a.db", "t"), source("b.db", "t")).hint
 
-    assert re.findall(r'\w+ = (?:\[.*?\]|".*?")', hint)[0] == key
+    assert re.findall(r'\w+ = (?:\[.*?\]|".*?")', hint)[: len(keys)] == list(keys)
 
 
 @pytest.mark.parametrize("limit", [2, 400])

@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlite_consolidate.engine.checks.derived.arriving_rows import is_derived_from
+from sqlite_consolidate.engine.checks.matching.collision_hints import kept_key_reason, key_hint
 from sqlite_consolidate.engine.checks.references.held_rowids import collision_hint, reason_to_keep
 from sqlite_consolidate.engine.checks.references.predicted_target import key_sources as key_sources_of
 from sqlite_consolidate.engine.checks.renumbering.separate_keys import are_separate
 from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.content.literals import format_value
-from sqlite_consolidate.engine.merge.column_types import column_affinity
 from sqlite_consolidate.engine.merge.conflict_log import count_identical
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_digest, source_digest
 from sqlite_consolidate.engine.merge.rows.policies import updates_matched_rows
@@ -285,7 +285,7 @@ def _already_unique(mapping: TableMapping, key: Key) -> bool:
 def _find_repeated_keys(
     con: sqlite3.Connection, into: Table, key: Key, key_sources: Sequence[_ProjectedRows]
 ) -> list[Problem]:
-    names = ", ".join(column for column, _ in key)
+    names = [column for column, _ in key]
     selects = [_select_key(at, rows.projection, key) for at, rows in enumerate(key_sources)]
     rows = _gathered(con, selects, ["party", *(f"k{n}" for n in range(len(key)))])
     not_null = " AND ".join(f"k{n} IS NOT NULL" for n in range(len(key)))
@@ -338,10 +338,10 @@ def _describe_keys(key: Key, rows: list[tuple[Any, ...]], count: int) -> str:
     return f"The {'keys are' if len(keys) == count else 'first keys are'} {'; '.join(keys)}."
 
 
-def _key_collision_problem(into: Table, names: str, involved: list[KeySource], count: int) -> Problem:
-    keys = counted(count, "key")
+def _key_collision_problem(into: Table, names: list[str], involved: list[KeySource], count: int) -> Problem:
+    keys, columns = counted(count, "key"), ", ".join(names)
     if len(involved) == 1:
-        fact = f"{keys} ({names}) would occur more than once in {into.name} under the target's unique key."
+        fact = f"{keys} ({columns}) would occur more than once in {into.name} under the target's unique key."
         return Problem(
             "key-collision",
             involved[0].subject,
@@ -350,30 +350,10 @@ def _key_collision_problem(into: Table, names: str, involved: list[KeySource], c
             criterion="keys-free",
         )
     subjects = tuple(key_source.subject for key_source in involved)
-    fact = f"{keys} ({names}) of {into.name} would occur in more than one row: in {join_first_names(subjects)}."
-    hint = _collision_hint(into, names)
-    if any(key_source.mapping.key_shifts or key_source.mapping.matched for key_source in involved):
-        columns = ", ".join(f'"{name}"' for name in names.split(", "))
-        mapping = involved[-1].mapping
-        keeps_keys = not any(shift.offset for shift in mapping.key_shifts.values())
-        if mapping.table_map.match and keeps_keys and names == ", ".join(mapping.into.primary_key):
-            hint = 'Give the rows that match no row new keys: keys = "renumber"; or correct the rows.'
-        else:
-            hint = f"Say that these are the same rows: match = [{columns}]; or correct the rows."
+    fact = f"{keys} ({columns}) of {into.name} would occur in more than one row: in {join_first_names(subjects)}."
+    fact += kept_key_reason(involved[-1].mapping, names)
+    hint = key_hint(names, involved)
     return Problem("key-collision", subjects[-1], fact, hint, criterion="keys-free", others=subjects[:-1])
-
-
-def _collision_hint(into: Table, names: str) -> str:
-    """Return what the plan can say about one key that several rows have."""
-    rest = (
-        'keep each in another table: into = "..."; or say which stays: on_conflict = "skip-identical", "prefer-target".'
-    )
-    if names != ", ".join(into.primary_key):
-        columns = ", ".join(f'"{name}"' for name in names.split(", "))
-        return f"If these are the same rows: match = [{columns}]; or {rest}"
-    if len(into.primary_key) == 1 and column_affinity(into, names) == "INTEGER":
-        return f'Give the rows of each source new keys: keys = "renumber"; or {rest}'
-    return rest[0].upper() + rest[1:]
 
 
 def _find_repeated_rowids(con: sqlite3.Connection, into: Table, key_sources: Sequence[_ProjectedRows]) -> list[Problem]:

@@ -72,10 +72,51 @@ def test_wrong_number_of_a_column_is_noticed(library: Bench, change: str, subjec
 
 
 def test_foreign_key_to_an_unlisted_column_does_not_follow(library: Bench) -> None:
-    """Numbers that are not listed clash."""
-    problems = library.survey(moved(["oid"])).problems
+    """Numbers that are not listed clash, and the hint names the column."""
+    (problem,) = library.survey(moved(["oid"])).problems
 
-    assert {problem.id for problem in problems} == {"key-collision"}
+    assert problem.id == "key-collision"
+    assert 'renumber = ["shelf"]' in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("declaration", "named"),
+    [
+        ("g INTEGER AS (nr) UNIQUE", "generated"),
+        ("g INTEGER); CREATE UNIQUE INDEX numbers ON loan(g) WHERE g > 0; --", "numbers"),
+        ("g TEXT UNIQUE", "integers"),
+        ("g INTEGER", "no unique key"),
+    ],
+    ids=["generated", "partial", "text", "no key"],
+)
+def test_reason_against_a_column_names_what_it_is(bench: Bench, declaration: str, named: str) -> None:
+    """A partial index and a generated column are unique, but take no new numbers."""
+    for statement in f"CREATE TABLE loan(nr INTEGER PRIMARY KEY, {declaration})".replace("--)", "").split(";"):
+        bench.execute("b.db", statement)
+
+    (problem,) = bench.survey(source("b.db", table("loan", renumber=["g"]))).problems
+
+    assert problem.id == "no-number-key"
+    assert named in problem.what
+
+
+@pytest.mark.parametrize("when", ["", "kind = 'x'"], ids=["declared", "some rows"])
+def test_key_that_only_follows_keeps_its_numbers(bench: Bench, when: str) -> None:
+    """The plan says ``keys = "renumber"`` already, so the hint names what the key refers to."""
+    refers = [Refers(column="id", to="person.id", when=when)] if when else []
+    person, reference = "CREATE TABLE person(id INTEGER PRIMARY KEY)", "" if when else " REFERENCES person(id)"
+    for file in (TARGET, "b.db"):
+        rows = "INSERT INTO emp VALUES (1, 'y')"
+        bench.database(file, person, f"CREATE TABLE emp(id INTEGER PRIMARY KEY{reference}, kind TEXT)", rows)
+    if not when:
+        bench.execute("b.db", "DROP TABLE person")
+
+    people = ["person"] if when else []
+    problems = bench.survey(source("b.db", *people, table("emp", refers=refers), keys="renumber")).problems
+
+    (problem,) = (problem for problem in problems if problem.id == "key-collision")
+    assert "refers to person." in problem.what
+    assert ("refers to in" if when else "rows of person") in problem.hint
 
 
 @pytest.mark.parametrize(

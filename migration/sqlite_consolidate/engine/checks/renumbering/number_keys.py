@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
-    from sqlite_consolidate.engine.sqlite.schema.objects import Column
+    from sqlite_consolidate.engine.sqlite.schema.objects import Column, Table
 
 
 def find_keys(mapping: TableMapping) -> tuple[list[str], list[Problem]]:
     """Return the columns of a table that are renumbered, and why others cannot be."""
     names, problems = _primary_key(mapping)
     for column in filter(None, map(mapping.table.column, mapping.table_map.renumber)):
-        if problem := _no_unique_number(mapping, column):
+        if problem := number_problem(mapping, column):
             problems.append(problem)
         else:
             names.append(column.name)
@@ -55,21 +55,28 @@ def _primary_key(mapping: TableMapping) -> tuple[list[str], list[Problem]]:
     return [key[0]] if affinity == "INTEGER" or is_stated else [], []
 
 
-def _no_unique_number(mapping: TableMapping, column: Column) -> Problem | None:
+def number_problem(mapping: TableMapping, column: Column) -> Problem | None:
     """Return the problem that a column has no unique numbers of its own, or None."""
     table, name, hint = mapping.table, column.name, "Remove it from renumber."
     if table.kind == "table" and [folded(key) for key in table.primary_key] == [folded(name)]:
         fact, hint = f"column {name} is its primary key.", 'Write keys = "renumber", and remove it from renumber.'
-    elif table.kind != "table" or not any(
-        [folded(key) for key, _ in each] == [folded(name)] for each in keys_of(table)
-    ):
+    elif column.generated or (table.kind == "table" and column_affinity(table, name) in ("TEXT", "REAL")):
+        fact = f"column {name} is {'generated' if column.generated else 'no column of integers'}."
+    elif table.kind == "table" and any([folded(key) for key, _ in each] == [folded(name)] for each in keys_of(table)):
+        return None
+    elif index := _partial_index(table, name):
+        fact = f"column {name} is unique only in the rows of its partial index {index}, and renumber takes all rows."
+        hint += " If equal numbers clash: create the index without WHERE, in the target as well, or use into."
+    else:
         fact = f"column {name} is no unique key of its own, so renumber has nothing to keep apart."
         hint += " A column that refers to a renumbered one follows without it."
-    elif column.generated or column_affinity(table, name) in ("TEXT", "REAL"):
-        fact = f"column {name} is {'generated' if column.generated else 'no column of integers'}."
-    else:
-        return None
     return Problem("no-number-key", mapping.subject, fact, hint, criterion="keys-free")
+
+
+def _partial_index(table: Table, name: str) -> str:
+    """Return the first partial unique index on a column alone, or an empty text."""
+    indexes = (index for index in table.indexes if index.unique and index.partial and len(index.terms) == 1)
+    return next((index.name for index in indexes if folded(index.terms[0][0] or "") == folded(name)), "")
 
 
 def is_unique(mapping: TableMapping, key: str) -> bool:

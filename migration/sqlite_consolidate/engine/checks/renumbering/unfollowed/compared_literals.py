@@ -1,4 +1,4 @@
-"""Find comparisons of a column with a literal number in a statement.
+"""Find literal numbers that a statement compares with a column, or otherwise uses with it.
 
 The tokens of the statement are read. A number belongs to what stands on the other side of its operator, or to what the
 list or the function call is about in which it stands.
@@ -20,12 +20,19 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
 
 _NUMBER = re.compile(r"(?!0+$|0x0+$)(0x[0-9a-f]+|\d+)")
+_LITERAL = r"'?(?<![\w.])[1-9]\d*'?(?![\w.])"
 _OPERATORS = frozenset("= < > ! + - * / % is not between".split())  # noqa: SIM905
+_ARITHMETIC = frozenset("+-*/%")
+_USES = {
+    "compared": "compares a column of {}, which gets new numbers, with a literal that stays.",
+    "set": "sets a column of {}, which gets new numbers, to a literal that stays.",
+    "computed": "computes a value from a column of {}, which gets new numbers, and a literal that stays.",
+}
 _OF_NO_ROW = frozenset(("limit", "offset", "then", "else", "raise"))
 
 
 def find_literals(databases: InspectedDatabases) -> Iterator[Finding]:
-    """Yield a finding for each object of the target that compares new numbers with a literal.
+    """Yield a finding for each object of the target that uses a literal with new numbers.
 
     Numbers up to 0 stay what they are.
     """
@@ -42,25 +49,35 @@ def find_literals(databases: InspectedDatabases) -> Iterator[Finding]:
         shifted.setdefault(mapping.into.name, set()).update(names, ROWIDS if has_rowid else ())
     for table_name, names in shifted.items():
         for label, sql in objects if names else ():
-            if re.search(_word(table_name), sql, re.IGNORECASE) and (
-                any(_compares(name, sql) for name in names) or compares_with_number(sql, set(map(folded, names)))
-            ):
-                text = f"{label} compares a column of {table_name}, which gets new numbers, with a literal that stays."
+            uses = uses_of_literals(sql, names) if re.search(_word(table_name), sql, re.IGNORECASE) else ()
+            if use := next((use for use in _USES if use in uses), ""):
+                text = f"{label} {_USES[use].format(table_name)}"
                 yield Finding.of("id-unfollowed", databases.plan.target, text)
 
 
-def _compares(name: str, sql: str) -> bool:
-    """Return whether a statement compares a column with a number above 0.
+def uses_of_literals(sql: str, names: Collection[str]) -> set[str]:
+    """Return how a statement uses numbers above 0 with one of several columns.
 
-    A default is a comparison as well.
+    It has them ``compared``, ``set`` or ``computed``.
+
+    Args:
+        sql: The statement.
+        names: Names of the columns.
     """
-    column, number = _word(name), r"'?(?<![\w.])[1-9]\d*'?(?![\w.])"
-    operator = r"(?:==?|<>|!=|<=?|>=?|\bis(?:\s+not)?\b|\b(?:not\s+)?between\b)"
-    after = rf"{column}\s*(?:{operator}\s*{number}|\b(?:not\s+)?in\s*\([^()]*{number})"
-    before = rf"{number}\s*(?:==?|<>|!=|<=?|>=?)\s*(?:\w+\.)?{column}"
-    case = rf"\bcase\s+(?:\w+\.)?{column}\s+when\s+{number}"
-    default = rf"{column}[^,]*\bdefault\s+\(?{number}"
-    return bool(re.search(f"{after}|{before}|{case}|{default}", sql, re.IGNORECASE))
+    words, columns = words_of(sql), set(map(folded, names))
+    uses = {_use(words, at, columns) for at, word in enumerate(words) if _NUMBER.fullmatch(word)}
+    uses |= {"compared" for name in names if _selects(name, sql)} | {"set" for name in names if _defaults(name, sql)}
+    return uses - {""}
+
+
+def _selects(name: str, sql: str) -> bool:
+    """Return whether a CASE compares a column with a number above 0."""
+    return bool(re.search(rf"\bcase\s+(?:\w+\.)?{_word(name)}\s+when\s+{_LITERAL}", sql, re.IGNORECASE))
+
+
+def _defaults(name: str, sql: str) -> bool:
+    """Return whether a number above 0 is the DEFAULT of a column."""
+    return bool(re.search(rf"{_word(name)}[^,]*\bdefault\s+\(?{_LITERAL}", sql, re.IGNORECASE))
 
 
 def _word(name: str) -> str:
@@ -68,32 +85,28 @@ def _word(name: str) -> str:
     return rf"""(?<!\w)["`\[]?{re.escape(name)}(?!\w)["`\]]?"""
 
 
-def compares_with_number(sql: str, names: Collection[str]) -> bool:
-    """Return whether a statement compares one of several columns with a number above 0.
-
-    Args:
-        sql: The statement.
-        names: Folded names of the columns.
-    """
-    words = words_of(sql)
-    return any(_NUMBER.fullmatch(word) and _belongs_to(words, at, names) for at, word in enumerate(words))
-
-
-def _belongs_to(words: list[str], at: int, names: Collection[str]) -> bool:
-    """Return whether a number belongs to one of the columns."""
+def _use(words: list[str], at: int, names: Collection[str]) -> str:
+    """Return how a number is used with one of the columns, or an empty text."""
     before = at - 1
     if words[before] in _OF_NO_ROW or "." in words[before : at + 2] or _is_negative(words, at):
-        return False
+        return ""
     while before > 0 and words[before] in _OPERATORS:
         before -= 1
     if before < at - 1 and _names_one(words, before, -1, names):
-        return True
+        return _use_of(words[before + 1 : at], words[:before])
     after = at + 1
     while after < len(words) and words[after] in ("=", "<", ">", "!", "+", "-", "*"):
         after += 1
     if at + 1 < after < len(words) and _names_one(words, after, 1, names):
-        return True
-    return _is_listed(words, at, names)
+        return _use_of(words[at + 1 : after], [])
+    return _use_in_list(words, at, names)
+
+
+def _use_of(operators: list[str], before: list[str]) -> str:
+    """Return what operators do with a column and a number, after the words before the column."""
+    if _ARITHMETIC.issuperset(operators):
+        return "computed"
+    return "set" if operators == ["="] and "set" in (before or [""])[-1:] else "compared"
 
 
 def _names_one(words: list[str], at: int, step: int, names: Collection[str]) -> bool:
@@ -106,19 +119,20 @@ def _names_one(words: list[str], at: int, step: int, names: Collection[str]) -> 
     return words[at] in names
 
 
-def _is_listed(words: list[str], at: int, names: Collection[str]) -> bool:
-    """Return whether a number stands in a list or a row value that belongs to a column."""
+def _use_in_list(words: list[str], at: int, names: Collection[str]) -> str:
+    """Return how a number is used that stands in a list or a row value, or an empty text."""
     start = _opening(words, at)
     before = start - 1
     if before > 0 and words[before] == "values":
-        return _is_inserted(words, at, start, names)
+        is_table = words[start - 2] != ")"
+        return ("compared" if is_table else "set") if _is_inserted(words, at, start, names) else ""
     if before > 1 and words[before] == "cast":
         before -= 1
     if before < 1 or words[start + 1] == "select" or words[before] not in ("in", "=", "<", ">"):
-        return False
+        return ""
     while before > 0 and words[before] in ("in", "not", "=", "<", ">", "!"):
         before -= 1
-    return _names_one(words, before, -1, names)
+    return "compared" if _names_one(words, before, -1, names) else ""
 
 
 def _is_inserted(words: list[str], at: int, start: int, names: Collection[str]) -> bool:
