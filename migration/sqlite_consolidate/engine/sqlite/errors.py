@@ -115,6 +115,14 @@ def is_statement_error(error: BaseException) -> bool:
     return result_code(error) == sqlite3.SQLITE_ERROR
 
 
+def is_refused_value(error: BaseException) -> bool:
+    """Return whether SQLite cannot evaluate an expression for a value.
+
+    A full disk and the deadline are no fault of a value.
+    """
+    return is_statement_error(error) or isinstance(error, sqlite3.DataError)
+
+
 def can_compile(con: sqlite3.Connection, statement: str) -> bool:
     """Return whether SQLite can compile a statement, which is not executed.
 

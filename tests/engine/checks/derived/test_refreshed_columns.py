@@ -294,6 +294,7 @@ def test_index_over_refreshed_columns_has_to_be_rebuilt(bench: Bench) -> None:
         {"set_": "messages = 0, last = (SELECT count(*) FROM pragma_table_info('chat'))"},
         {"set_": "messages = 0, last = 0; DELETE FROM message"},
         {"where": "missing = 1"},
+        {"where": "id = 1) OR (1"},
     ],
 )
 def test_refresh_that_cannot_be_right_is_a_mistake(bench: Bench, keys: dict[str, Any]) -> None:

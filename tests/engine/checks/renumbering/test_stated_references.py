@@ -135,11 +135,28 @@ def test_own_key_takes_the_offset_of_the_stated_parent(bench: Bench) -> None:
         ({"column": "item", "to": "book.title"}, "refers-no-key"),
         ({"column": "item", "to": "book.id", "when": "kind = 'x' AND color"}, "bad-condition"),
         ({"column": "item", "to": "book.id", "when": "item IN (SELECT id FROM book)"}, "bad-condition"),
+        ({"column": "item", "to": "book.id", "when": "kind = 'x') OR (1"}, "bad-condition"),
+        ({"column": "item", "to": "book.id", "when": "kind MATCH 'x'"}, "condition-fails"),
+        ({"column": "item", "to": "book.id", "when": "abs(-9223372036854775808) > item"}, "condition-fails"),
     ],
 )
 def test_mistake_in_a_stated_reference_is_named(library: Bench, refers: dict[str, str], id: str) -> None:
     """The declarations decide."""
     assert mistakes(library, Refers(**refers)) == [id]
+
+
+@pytest.mark.parametrize("file", [TARGET, "b.db"])
+def test_condition_that_fails_on_a_row_is_named(library: Bench, file: str) -> None:
+    """The reference is stated for the rows of the target as well."""
+    refers = Refers(column="item", to="book.id", when="json_extract(who, '$') IS NULL")
+    for each in (TARGET, "b.db"):
+        library.execute(each, f"UPDATE loan SET who = '{'x' if each == file else '{}'}' WHERE nr = 2 OR who <> 'x'")
+
+    problems = library.survey(moved(refers)).problems
+
+    assert [(problem.id, problem.subject) for problem in problems] == [
+        ("condition-fails", "source 1, table 3, refers 1")
+    ]
 
 
 def test_reference_that_is_declared_is_not_stated_again(library: Bench) -> None:

@@ -38,6 +38,7 @@ def condition_of(con: sqlite3.Connection, text: str) -> RowCondition | str:
 @pytest.mark.parametrize(
     ("text", "columns", "holds"),
     [
+        ("(n = 2) OR (n = 3)", ("n",), 1),
         ("kind = 'Book'", ("kind",), 1),
         ("loan.kind = 'Book' -- a comment", ("kind",), 1),
         ("[n] > 1 AND m = 3", ("n", "m"), 1),
@@ -87,6 +88,9 @@ def test_condition_compares_a_copy_by_its_collation(con: sqlite3.Connection) -> 
         "1) UNION ALL SELECT (1",
         "1) FROM loan WHERE (1",
         "1 /*",
+        "n = 1) OR (1",
+        "n = 1;",
+        "n, 1",
         "random() > 1",
         "date(kind) > '2020'",
         "kind > CURRENT_DATE",

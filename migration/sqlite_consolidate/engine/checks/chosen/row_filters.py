@@ -9,7 +9,8 @@ from sqlite_consolidate.engine.checks.references.foreign_keys import find_refere
 from sqlite_consolidate.engine.checks.references.stated_references import refers_to_a_row
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.rows.row_filter import LeftRows, RowFilter
-from sqlite_consolidate.engine.sqlite.schema.row_conditions import row_condition
+from sqlite_consolidate.engine.sqlite.errors import is_refused_value
+from sqlite_consolidate.engine.sqlite.schema.row_conditions import EVALUABLE, row_condition
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.patterns import by_table
@@ -61,6 +62,9 @@ def _filter_of(databases: InspectedDatabases, mapping: TableMapping, limits: Lim
         try:
             left = count_left(reader, replace(mapping, chosen=chosen))
         except sqlite3.Error as error:
+            if is_refused_value(error):
+                fact = f"SQLite cannot evaluate where for its rows: {error}."
+                return Problem("condition-fails", mapping.subject, fact, EVALUABLE, criterion=_CRITERION)
             return replace(read_problem(mapping.subject, error), criterion=_CRITERION)
         databases.left_rows[mapping.source.name, table_map.name] = LeftRows(left)
     return chosen

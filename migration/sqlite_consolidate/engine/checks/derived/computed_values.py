@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.references.predicted_target import key_sources
 from sqlite_consolidate.engine.merge.rows.insert_rows import insert_rows
 from sqlite_consolidate.engine.sqlite.connections import attach, scratch_database
-from sqlite_consolidate.engine.sqlite.errors import is_statement_error
+from sqlite_consolidate.engine.sqlite.errors import is_refused_value
 from sqlite_consolidate.engine.sqlite.schema.objects import is_computed
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import Problem
@@ -54,7 +54,8 @@ def _problems(key_source: KeySource, limits: Limits | None) -> Iterator[Problem]
         except sqlite3.IntegrityError:  # another check reports the row
             return
         except sqlite3.Error as error:
-            _require_refused_value(error)
+            if not is_refused_value(error):
+                raise
             if columns:
                 names = join_names([column.name for column in columns])
                 yield _problem(mapping, f"{'column' if len(columns) == 1 else 'columns'} {names}", error)
@@ -65,17 +66,9 @@ def _problems(key_source: KeySource, limits: Limits | None) -> Iterator[Problem]
             try:
                 con.execute(statement).fetchall()
             except sqlite3.Error as error:
-                _require_refused_value(error)
+                if not is_refused_value(error):
+                    raise
                 yield _problem(mapping, label, error)
-
-
-def _require_refused_value(error: sqlite3.Error) -> None:
-    """Raise an error again unless a value causes it.
-
-    A full disk and the deadline are no fault of a row.
-    """
-    if not is_statement_error(error) and not isinstance(error, sqlite3.DataError):
-        raise error
 
 
 def _new_indexes(mapping: TableMapping) -> list[Index]:

@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.merge.table_mapping import StatedReference
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_for_inspection
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
-from sqlite_consolidate.engine.sqlite.schema.row_conditions import row_condition
+from sqlite_consolidate.engine.sqlite.schema.row_conditions import EVALUABLE, evaluation_error, row_condition
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.loader import mistake_in_plan
@@ -178,7 +178,25 @@ def _stated(
     if isinstance(condition, str):
         hint = f"Compare columns of {mapping.table.name} with values."
         return mistake_at(loc, "bad-condition", f"when is no condition on one row: {condition}.", hint)
+    if failing := _failing_rows(databases, mapping, condition) if condition else "":
+        return mistake_at(loc, "condition-fails", f"SQLite cannot evaluate when for rows of {failing}.", EVALUABLE)
     return StatedReference(column, table.name, to, condition)
+
+
+def _failing_rows(databases: InspectedDatabases, mapping: TableMapping, when: RowCondition) -> str:
+    """Return where SQLite cannot evaluate a condition, and why, or an empty text.
+
+    The plan states the reference for the rows of the target as well.
+    """
+    rows = [(databases.sources[mapping.source.name], mapping.table, when)]
+    target, renamed = databases.target, when.renamed(mapping.renamed)
+    before = target.schema.table(mapping.into.name) if target else None
+    if target and before and all(map(before.column, renamed.stored)):
+        rows.append((target, before, renamed))
+    for database, table, condition in rows:
+        if reason := evaluation_error(database.write_lock.reader, table.name, condition):
+            return f"{table.name} in {in_quotes(database.file)}: {reason}"
+    return ""
 
 
 def _referring(mapping: TableMapping, name: str) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from sqlite_consolidate.engine.sqlite.errors import is_refused_value
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted, quoted_names, strip_literals
 
@@ -24,6 +25,12 @@ else:
 _CLOCK = {"current_date", "current_time", "current_timestamp", "date", "datetime", "julianday", "strftime", "time"}
 _CLOCK |= {"timediff", "unixepoch"}
 _CHANGING = {"changes", "last_insert_rowid", "load_extension", "random", "randomblob", "total_changes"}
+EVALUABLE = (
+    "Correct the condition, or these rows. CASE WHEN ... THEN ... END evaluates the second part only for rows for which"
+    " the first one holds."
+)
+"""Advice on a condition that SQLite cannot evaluate for each row."""
+
 _SELECT = re.compile(r"(?<![\w$])(?:select|values|with)(?![\w$])")
 
 
@@ -97,7 +104,8 @@ def row_condition(con: sqlite3.Connection, table: Table, text: str) -> RowCondit
     try:
         with calls.recorded(con):
             con.execute(f"EXPLAIN SELECT ({text}\n) FROM main.{quoted(table.name)}").close()
-            con.execute(f"EXPLAIN SELECT 1 FROM main.{quoted(table.name)} WHERE ({text}\n)").close()  # no aggregate
+            # By itself, without parentheses: it is one whole expression, and no aggregate.
+            con.execute(f"EXPLAIN SELECT 1 FROM main.{quoted(table.name)} WHERE {text}").close()
             collations = tuple(column_collation(table, name) for name in calls.columns)
             condition = RowCondition(text, table.name, calls.columns, collations=collations)
             row = ", ".join(f"NULL AS {quoted(name)}" for name in calls.columns) or "1"
@@ -105,6 +113,21 @@ def row_condition(con: sqlite3.Connection, table: Table, text: str) -> RowCondit
     except sqlite3.Error as error:
         return calls.reason or f"SQLite does not accept it: {error}"
     return calls.reason or condition
+
+
+def evaluation_error(con: sqlite3.Connection, table: str, condition: RowCondition) -> str:
+    """Return why SQLite cannot evaluate a condition on a row of a table, or an empty text.
+
+    Raises:
+        sqlite3.Error: SQLite cannot read the rows.
+    """
+    try:
+        con.execute(f"SELECT count({condition.over('s')}) FROM main.{quoted(table)} AS s").fetchone()
+    except sqlite3.Error as error:
+        if not is_refused_value(error):
+            raise
+        return str(error)
+    return ""
 
 
 @dataclass
