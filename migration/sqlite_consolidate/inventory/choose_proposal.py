@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.merged_files.migration_stamps import MIGRATION_STAMPS
+from sqlite_consolidate.engine.checks.merged_files.migration_stamps import MIGRATION_STAMPS, is_of_framework
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.propose import propose_plan
+from sqlite_consolidate.inventory.refinement.equal_rows import tables_alike
 from sqlite_consolidate.inventory.refinement.refine import refine_proposal
 from sqlite_consolidate.inventory.refinement.united_rows import ask_about_united_rows, united_tables
 from sqlite_consolidate.inventory.sources.families import find_families
+from sqlite_consolidate.inventory.sources.file_column import FileQuestion
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Inventory
@@ -58,9 +61,9 @@ def choose_proposal(
     refined = refine_proposal(inventory.root, proposal, on_progress, uses, inventory.joins)
     kinds = [kind for kind in find_families(inventory.root, inventory.entries, "") if len(kind.files) > 1]
     questions = {
-        file: _question(_QUESTION, tables)
+        file: question
         for kind in kinds
-        if (tables := _colliding_tables(refined, kind))
+        if (question := _file_question(inventory.root, refined, kind))
         for file in kind.files
     }
     other = propose_plan(inventory, stated, questions) if questions else None
@@ -69,7 +72,7 @@ def choose_proposal(
         is_better = not apart.objections and not apart.unrehearsed_reason
         told_apart = [source for source in apart.proposal.sources if source.constants]
         if is_better and told_apart and all(_is_whole(source, refined) for source in told_apart):
-            return apart
+            return _with_questions(apart, inventory, kinds)
     return _with_questions(refined, inventory, kinds)
 
 
@@ -78,6 +81,13 @@ def _is_whole(source: ProposedSource, refined: RefinedProposal) -> bool:
     names = [each.into for each in source.maps]
     united = [other for other in refined.proposal.sources if other.files and other.file == source.file]
     return bool(source.files) and all([each.into for each in other.maps] == names for other in united)
+
+
+def _file_question(root: Path, refined: RefinedProposal, kind: Family) -> FileQuestion | None:
+    """Return the decision about rows with equal keys in several files, or None."""
+    tables = _colliding_tables(refined, kind)
+    alike = tables_alike(root, kind) if tables else frozenset()
+    return FileQuestion(_question(_QUESTION, tables), alike.difference(map(folded, tables))) if tables else None
 
 
 def _question(text: str, tables: list[str]) -> str:
@@ -93,11 +103,18 @@ def _with_questions(refined: RefinedProposal, inventory: Inventory, kinds: list[
         if source.files:
             database = of_patterns.get(source.files[0])
             tables = united_tables(source, database, refined.skipped) if database else []
+            tables = _without_frameworks(source, tables) if source.constants else tables
             added: tuple[str, ...] = (_question(_UNITED, tables),) if tables else ()
         else:
             added = ask_about_united_rows(source, databases[source.file], refined.skipped)
         sources.append(replace(source, questions=(*source.questions, *added)))
     return replace(refined, proposal=replace(refined.proposal, sources=tuple(sources)))
+
+
+def _without_frameworks(source: ProposedSource, tables: Iterable[str]) -> list[str]:
+    """Return the tables with shared rows, without those that a framework fills."""
+    shared = {each.name for each in source.maps if each.on_conflict and not is_of_framework(each.name)}
+    return [name for name in tables if name in shared]
 
 
 def _colliding_tables(refined: RefinedProposal, kind: Family) -> list[str]:

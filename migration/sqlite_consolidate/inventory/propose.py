@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.proposal import ProposedSource
     from sqlite_consolidate.inventory.proposed_parts import ProposedRebuild
     from sqlite_consolidate.inventory.references.shared_keys import PlacedColumns
+    from sqlite_consolidate.inventory.sources.file_column import FileQuestion
 
 _MAX_SOURCE_BYTES, _MAX_TABLE_BYTES = 1_500, 500  # of a plan, at most, where every table is kept apart
 _UNREAD = ("encrypted", "unreadable")
@@ -74,7 +75,7 @@ _ONLY_COMPUTED = (
 def propose_plan(
     inventory: Inventory,
     stated: tuple[Database, str] | None = None,
-    questions: Mapping[str, str] | None = None,
+    questions: Mapping[str, FileQuestion] | None = None,
 ) -> Proposal | None:
     """Return the plan that an inventory suggests.
 
@@ -124,7 +125,7 @@ def propose_plan(
 
 
 def _with_related_tables(
-    proposal: Proposal, families: Sequence[Family], target: Database, questions: Mapping[str, str]
+    proposal: Proposal, families: Sequence[Family], target: Database, questions: Mapping[str, FileQuestion]
 ) -> Proposal:
     """Return the proposal after all of its tables are known.
 
@@ -145,7 +146,7 @@ def _with_related_tables(
     return replace(proposal, sources=tuple(asked))
 
 
-def _best_target(inventory: Inventory, questions: Mapping[str, str]) -> tuple[Database, str]:
+def _best_target(inventory: Inventory, questions: Mapping[str, FileQuestion]) -> tuple[Database, str]:
     """Return the target with the most points, or a wider one, and the reason."""
     eligible = [entry for entry in inventory.live if entry.role == "live"] or inventory.live
     databases = [entry.database for entry in eligible]
@@ -176,7 +177,7 @@ def _kinds(inventory: Inventory) -> list[Database]:
 
 
 def _with_file_columns(
-    proposal: Proposal, families: Sequence[Family], target: Database, questions: Mapping[str, str]
+    proposal: Proposal, families: Sequence[Family], target: Database, questions: Mapping[str, FileQuestion]
 ) -> Proposal:
     """Return the proposal with a column that names the file of each row.
 
@@ -185,15 +186,15 @@ def _with_file_columns(
     sources, tables = list(proposal.sources), proposal.tables
     names = {folded(table.name) for table in target.tables}
     for number, (source, family) in enumerate(zip(proposal.sources, families, strict=True)):
-        question = next((questions[file] for file in source.files if file in questions), "")
-        if not question:
+        question = next((questions[file] for file in source.files if file in questions), None)
+        if question is None:
             continue
         taken = {folded(each.into) for other in proposal.sources if other is not source for each in other.maps}
         is_of_kind = are_of_one_kind(target, family.widest_first[0])
         is_merged = is_of_kind and all(each.into == each.name for each in source.maps)
         separate = source if is_merged else _apart_from(source, target, names)
-        if added := add_file_column(separate, family, taken | names):
-            sources[number] = replace(added[0], questions=(*source.questions, question))
+        if added := add_file_column(separate, family, taken | names, question.alike):
+            sources[number] = replace(added[0], questions=(*source.questions, question.text))
             wide = {folded(table.name) for table in added[1]}
             tables = (*(table for table in tables if folded(table.name) not in wide), *added[1])
     return replace(proposal, sources=tuple(sources), tables=tables)

@@ -136,6 +136,42 @@ def test_rows_shared_with_the_target_need_no_column(tmp_path: Path) -> None:
     assert (refined.objections, refined.proposal.decisions) == ((), 1)
 
 
+SYSTEMS = (
+    "CREATE TABLE {1}(code INTEGER PRIMARY KEY, word, agency_id INTEGER{2});"
+    "CREATE TABLE layer(name TEXT PRIMARY KEY, seen, code INTEGER REFERENCES {1}(code));"
+    "CREATE TABLE tree(id INTEGER PRIMARY KEY, height);"
+    "INSERT INTO {1} VALUES (0, 'none', 0), (25832, 'utm', 25832){3}; INSERT INTO layer VALUES ('tree', {0}, 25832);"
+    "INSERT INTO tree VALUES (1, {0})"
+)
+OWN_ROWS = ", ({0} + 7, 'own', 7)"
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "rows", "expected", "decisions"),
+    [
+        ("gpkg_systems", "", "", ("keep", "skip-identical", ["layer", "tree"]), 2),
+        ("systems", "", "", ("keep", "skip-identical", ["layer", "tree"]), 3),
+        ("systems", " REFERENCES tree(id)", "", ("", "", ["systems", "layer", "tree"]), 1),
+        ("systems", "", OWN_ROWS, ("", "", ["systems", "layer", "tree"]), 2),
+    ],
+)
+def test_rows_of_all_files_keep_their_keys(
+    tmp_path: Path, name: str, declared: str, rows: str, expected: tuple[str, str, list[str]], decisions: int
+) -> None:
+    """Their table needs no column, and other bytes may have their keys.
+
+    A column of unknown meaning changes nothing, and a reference to rows with new keys does. So do rows of one file.
+    """
+    databases = {str(place): SYSTEMS.format(place, name, declared, rows.format(place)) for place in range(1, 4)}
+    refined = proposal_of(tmp_path, **databases)
+
+    [source] = refined.proposal.sources
+    [systems] = [each for each in source.maps if each.name == name]
+    wide = [table.name for table in refined.proposal.tables]
+    assert (systems.keys, systems.on_conflict, wide, source.keys) == (*expected, "renumber")
+    assert (refined.objections, refined.proposal.decisions) == ((), decisions)
+
+
 LOG = "CREATE TABLE log(id INTEGER PRIMARY KEY, what TEXT, note INTEGER REFERENCES notes(id));"
 
 

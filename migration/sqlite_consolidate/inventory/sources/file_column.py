@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sqlite_consolidate.engine.checks.merged_files.files_told_apart import FILE_COLUMNS
 from sqlite_consolidate.engine.checks.merged_files.migration_stamps import is_migration_stamp
@@ -30,11 +30,26 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, Table, TriggerOrView
+    from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.proposal import ProposedSource
     from sqlite_consolidate.inventory.proposed_parts import ProposedTable
     from sqlite_consolidate.inventory.sources.families import Family
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
+
+_ALIKE = "Its rows are the same in each of these files."
+
+
+class FileQuestion(NamedTuple):
+    """Hold the decision about files whose rows need a column that names their file.
+
+    Attributes:
+        text: The decision, which names the tables whose rows are told apart.
+        alike: Folded names of other tables, which have the same rows in each file.
+    """
+
+    text: str
+    alike: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -69,26 +84,30 @@ class _Widening:
 
 
 def add_file_column(
-    source: ProposedSource, family: Family, taken: set[str]
+    source: ProposedSource, family: Family, taken: set[str], alike: AbstractSet[str]
 ) -> tuple[ProposedSource, tuple[ProposedTable, ...]] | None:
     """Return a source that names the file of each row in a column, and the new tables.
 
-    None is returned where a table cannot have the column, or where rows of other databases come into it.
+    A table with the same rows in each file keeps them without that column. None is returned where a table cannot have
+    the column, or where rows of other databases come into it.
 
     Args:
         source: The source of a pattern.
         family: Its files.
         taken: Folded names of tables with rows of other databases.
+        alike: Folded names of tables with the same rows in each file.
     """
     database = family.database
+    shared = _shared_tables(source, database, alike)
     moved = [(each, database.table(each.name)) for each in source.maps if not is_migration_stamp(each.name)]
     tables = {folded(each.name): table.table for each, table in moved if table and table.table.kind == "table"}
+    tables = {name: table for name, table in tables.items() if name not in shared}
     names = {table.name: each.into for each, table in moved if table}
     known = {folded(column.name) for table in tables.values() for column in table.columns}
     column = next((name for name in FILE_COLUMNS if name not in known), "")
     if source.obstacle or not column or taken & set(map(folded, names.values())):
         return None
-    renumbered = {folded(each.name) for each, _ in moved if each.has_integer_key}
+    renumbered = {folded(each.name) for each, _ in moved if each.has_integer_key} - shared
     widening = _Widening(column, tables, renumbered)
     wide = [table for table in (_with_column(table, widening) for table in tables.values()) if table]
     if len(wide) < len(tables):
@@ -115,8 +134,34 @@ def add_file_column(
     keys = "renumber" if renumbered else ""
     told = (replace(each, setting="", match=() if each.setting else each.match) for each in source.maps)
     maps = tuple(replace(each, keys="keep") if keys and each.key_of else each for each in told)
+    maps = tuple(
+        replace(each, keys="keep" if keys else "", on_conflict="skip-identical", collision=_ALIKE)
+        if folded(each.name) in shared
+        else each
+        for each in maps
+    )
     leaves = (*source.leaves, *left)
     return replace(source, constants=((column, value),), keys=keys, maps=maps, leaves=leaves), tuple(proposed)
+
+
+def _shared_tables(source: ProposedSource, database: Database, alike: AbstractSet[str]) -> set[str]:
+    """Return the folded names of the tables whose rows need no column.
+
+    These rows are numbered, are the same in each file, and refer only to rows of such tables.
+
+    Args:
+        source: The source.
+        database: The tables of all files.
+        alike: Folded names of tables with the same rows in each file.
+    """
+    parents = {
+        folded(each.name): each.parents.union(*(table.needs for table in [database.table(each.name)] if table))
+        for each in source.maps
+        if each.has_integer_key and not each.open_key and each.into == each.name and folded(each.name) in alike
+    }
+    while wide := {name for name, needed in parents.items() if needed - parents.keys()}:
+        parents = {name: needed for name, needed in parents.items() if name not in wide}
+    return {*parents}
 
 
 def _pairing_users(file: str, schema: Schema, wide: Sequence[Table], column: str) -> list[ProposedLeave]:
