@@ -111,6 +111,11 @@ YAML: Rows = (
     ("path: ${NAME:-tasks}.db", {"": TASKS}),
     ("# path: events-*.db", {}),
 )
+RUBY: Rows = (
+    ('File.open("events-#{month}.db")', {"events-*.db": SHARDS}),
+    ('File.open(File.join("logs", "#{month}.db"))', {"logs/*.db": SHARDS}),
+    ('# File.open("events-#{month}.db")', {}),
+)
 ENVIRONMENT: Rows = (
     ("DB=logs/${NAME}.db", {"logs/*.db": SHARDS}),
     ('DB="${NAME}.db"', {"*.db": ANY}),
@@ -118,7 +123,6 @@ ENVIRONMENT: Rows = (
     ("#DB=events-*.db", {}),
 )
 OTHERS = (
-    ("a.rb", 'File.open("events-#{month}.db")'),
     ("a.json", '{"a": "events-*.db"}'),
     ("a.md", "cp events-*.db x"),
     ("a", "cp events-*.db x"),
@@ -134,6 +138,7 @@ OTHERS = (
             ("a.sh", SHELL),
             ("a.js", JAVASCRIPT),
             ("a.ts", JAVASCRIPT),
+            ("a.rb", RUBY),
             ("compose.yaml", YAML),
             (".env", ENVIRONMENT),
         )
@@ -159,8 +164,8 @@ def test_computed_name_is_a_mention_by_language(
 
 
 @pytest.mark.parametrize(("file", "text"), OTHERS)
-def test_computed_names_of_other_languages_are_not_read(tmp_path: Path, file: str, text: str) -> None:
-    """Nothing is claimed about a language whose rules are not known."""
+def test_words_of_other_languages_are_not_read(tmp_path: Path, file: str, text: str) -> None:
+    """A word without quotes is read only where the rules of the language are known."""
     write(tmp_path, file, f"{text}\n")
 
     assert find_mentions(ScanScope(tmp_path, ["."], OLD, "main.db")).mentions == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sqlite_consolidate.engine.code.scanning.javascript import script_expressions
+from sqlite_consolidate.engine.code.scanning.languages.javascript import script_expressions
 from tests.support.scanned_trees import verdicts
 
 CORPUS = {

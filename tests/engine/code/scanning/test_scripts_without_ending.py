@@ -16,6 +16,7 @@ CORPUS = {
         "#!/usr/bin/env node\nopen(`data/${n}.db`)",
         '#!/usr/bin/env -S deno run\nopen("data/" + n + ".db")',
         "#!/bin/sh\nsqlite3 data/$1.db",
+        '#!/usr/bin/env perl\nopen("data/$n.db")',
     ),
     "attention": (
         '#!/usr/bin/env python3\nconnect(n + ".db")',
@@ -25,10 +26,7 @@ CORPUS = {
         '#!/usr/bin/env python3\n"""Uses data/old.db."""',
         "#!/usr/bin/env node\n// data/old.db",
     ),
-    "nothing": (
-        '#!/usr/bin/env perl\nopen("data/$n.db")',
-        '#!/usr/bin/env python3\nconnect("cache/" + n + ".db")',
-    ),
+    "nothing": ('#!/usr/bin/env python3\nconnect("cache/" + n + ".db")',),
 }
 
 

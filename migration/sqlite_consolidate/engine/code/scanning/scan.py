@@ -22,7 +22,7 @@ from sqlite_consolidate.engine.code.scanning.old_names import (
 from sqlite_consolidate.engine.code.scanning.python_strings import python_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope, list_scanned_files
 from sqlite_consolidate.engine.code.scanning.text_mentions import text_mentions
-from sqlite_consolidate.engine.code.scanning.text_patterns import is_javascript, is_yaml, lists_a_folder
+from sqlite_consolidate.engine.code.scanning.text_patterns import is_javascript, is_shell, is_yaml, lists_a_folder
 from sqlite_consolidate.engine.code.scanning.workspace_constants import WorkspaceConstants, module_path
 from sqlite_consolidate.engine.code.source_files import encoding_of, is_python
 from sqlite_consolidate.engine.sqlite.limits import Progress
@@ -300,8 +300,11 @@ def _is_python_program(file: str, data: bytes) -> bool:
 
 def _may_compute(file: str, data: bytes, names: OldNames) -> bool:
     """Return quickly whether a file other than Python may compute the name of a database."""
-    if is_javascript(file, data[:_FIRST_LINE].decode("latin-1")):
+    first_line = data[:_FIRST_LINE].decode("latin-1")
+    if is_javascript(file, first_line):
         return names.patterns.may_be_built_in(data) or lists_a_folder(data)
+    if _kind(file) == "code" and not is_shell(file, first_line):
+        return names.patterns.may_be_built_in(data)
     return names.patterns.may_occur_in(data)
 
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.scanning.javascript import script_tokens
+from sqlite_consolidate.engine.code.scanning.languages.javascript import script_tokens
 from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
 from sqlite_consolidate.engine.code.scanning.old_names import (
     COPY_PROGRAMS,
@@ -60,7 +60,7 @@ def text_mentions(file: str, text: str, kind: MentionKind, names: OldNames, envi
     """Return each mention in a text, once for each line and name, ordered by line.
 
     Names are found regardless of the syntax. Comments count as documentation, in the languages whose comments are
-    known. Computed names are found in shell, JavaScript, YAML and environment files.
+    known. Computed names are found in code, YAML and environment files.
 
     Args:
         file: Path of the file.
@@ -96,7 +96,7 @@ def _computed_mentions(
     file: str, text: str, kind: MentionKind, names: OldNames, environment: str
 ) -> Iterator[tuple[int, Mention]]:
     """Yield the offset of each computed name, with a mention that has no place yet."""
-    for place in computed_texts(file, text, names.patterns.is_end_of, environment):
+    for place in computed_texts(file, text, names.patterns.is_end_of, environment, is_code=kind == "code"):
         written = {name for _, name in names.find(text[place.offset : place.offset + place.length])}
         named = {name for computed in place.texts for _, name in names.find(computed)}
         for name in sorted(named - written):

@@ -1,4 +1,4 @@
-"""Read the texts that shell, JavaScript, YAML and environment files compute."""
+"""Read the texts that files other than Python compute."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from itertools import islice, product
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.code.scanning.javascript import script_expressions, script_tokens
+from sqlite_consolidate.engine.code.scanning.languages.javascript import script_expressions, script_tokens
+from sqlite_consolidate.engine.code.scanning.languages.joined_strings import joined_strings
 from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
 from sqlite_consolidate.engine.code.scanning.prose import comment_finder
 
@@ -80,15 +81,18 @@ def is_shell(file: str, text: str) -> bool:
 
 
 def computed_texts(
-    file: str, text: str, is_wanted: Callable[[str], bool], environment: str = ""
+    file: str, text: str, is_wanted: Callable[[str], bool], environment: str = "", *, is_code: bool = True
 ) -> Iterator[ComputedText]:
-    """Return the computed texts of a file, or nothing for a language that is not known.
+    """Return the computed texts of a file.
+
+    Only the strings of a program are read if its language is not known.
 
     Args:
         file: Its path.
         text: Its text, whose first line tells a script without a suffix.
         is_wanted: Whether a word as it is written is of interest.
         environment: Text of the settings that a file of YAML has beside it.
+        is_code: Whether it is a program. Other settings than YAML and environment files have no computed texts.
     """
     path = PurePosixPath(file)
     suffix = path.suffix.lower()
@@ -99,7 +103,12 @@ def computed_texts(
         return read_shell(text, is_wanted)
     if is_yaml(file):
         return read_shell(text, is_wanted, _yaml_variables(f"{text}\n{environment}") if "$" in text else {})
-    return iter(())
+    return _texts_of_strings(file, text, is_wanted) if is_code else iter(())
+
+
+def _texts_of_strings(file: str, text: str, is_wanted: Callable[[str], bool]) -> Iterator[ComputedText]:
+    for string in joined_strings(file, text, is_wanted):
+        yield ComputedText(string.start, string.end - string.start, (string.text,))
 
 
 def lists_a_folder(data: bytes) -> bool:

@@ -1,0 +1,1 @@
+"""Read the texts that programs of other languages than Python join."""
