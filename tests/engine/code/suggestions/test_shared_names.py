@@ -88,6 +88,15 @@ def test_place_beside_a_temporary_folder_can_mean_several(tmp_path: Path, text: 
     assert len(find_shared_names(ScanScope(tmp_path, ["."], ["a/log.db"], "b/log.db"))) == 1
 
 
+def test_pattern_of_folders_can_open_several(tmp_path: Path) -> None:
+    """A path without one opens one file."""
+    write(tmp_path, "app.py", 'x = TOP.glob("*/log.db")\ny = TOP / "log.db"\n')
+
+    shared = find_shared_names(ScanScope(tmp_path, ["."], ["a/log.db"], "b/log.db"))
+
+    assert [each.opens_several for each in shared] == [True, False]
+
+
 def test_replaced_and_exempt_places_are_no_finding(tmp_path: Path) -> None:
     """A finding has the line of the file before the planned rewrites."""
     write(tmp_path, "a/app.yaml", URL)

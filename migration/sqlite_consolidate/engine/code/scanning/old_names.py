@@ -11,7 +11,9 @@ from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from sqlite_consolidate.engine.code.scanning.languages.own_folders import stated_paths
 from sqlite_consolidate.engine.code.scanning.name_patterns import TEMPORARY, WORKSPACE, NamePatterns
+from sqlite_consolidate.engine.code.scanning.text_patterns import is_shell
 from sqlite_consolidate.engine.code.source_files import has_only_literals
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 from sqlite_consolidate.secret_masking import mask_secrets
@@ -39,8 +41,6 @@ _SEPARATOR = r"[/\\]+"
 _ELSEWHERE = re.compile(r"\b(?:https?|ftps?|wss?)://[^\s\"'`<>()]*\Z|[\w.+-]@\Z")
 _LONGEST_URL = 500
 _MOST_BRANCHES = 30  # nested groups of a regular expression
-_RAILS = "database.yml"
-_RELATIVE_PATH = re.compile(r"(?<![\w./-])[\w.-][\w./-]*")
 _BELOW_TEMPORARY = re.compile(rf"{TEMPORARY}/(?:(?!\.\.)[^\s\"'`;,<>|&])*\Z")
 _BETWEEN_PIECES = b"\"'+ \t\r\n\\()"
 
@@ -139,16 +139,11 @@ class OldNames:
     def find_in_file(self, file: str, text: str) -> Iterator[NamedPlace]:
         """Yield every mention in the text of a file.
 
-        A relative path in ``config/database.yml`` of Rails leads from the folder of the application.
+        It has a path if the file states that from its own folder.
         """
-        folder = posixpath.dirname(file)
-        known: list[NamedPlace] = []
-        if posixpath.basename(file) == _RAILS and posixpath.basename(folder) == "config":
-            by_path = {posixpath.normpath(path): name for name, paths in self.paths.items() for path in paths}
-            for match in _RELATIVE_PATH.finditer(text):
-                path = posixpath.normpath(posixpath.join(posixpath.dirname(folder), match.group()))
-                if path in by_path:
-                    known.append(NamedPlace(match.start(), match.end(), by_path[path], path))
+        by_path = {posixpath.normpath(path): name for name, paths in self.paths.items() for path in paths}
+        stated = stated_paths(file, text, is_shell=is_shell(file, text))
+        known = [NamedPlace(at, end, by_path[path], path) for at, end, path in stated if path in by_path]
         others = (NamedPlace(at, at + len(name), name) for at, name in self.find(text))
         yield from sorted([*known, *(each for each in others if not any(it.has(each) for it in known))])
 

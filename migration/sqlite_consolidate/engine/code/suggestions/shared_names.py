@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 
+_OPENS_SEVERAL = (
+    "If it does, let it open {target} only, and change its queries, because each one then reads the rows of all."
+)
+_PATTERN = re.compile(r"\*[^\s\"'`*]*/")
+
 
 class SharedName(NamedTuple):
     """Hold a place that names the target or an old database of the same file name.
@@ -34,11 +40,13 @@ class SharedName(NamedTuple):
         mention: The place.
         files: The old databases that it can mean.
         is_beside: Whether its path leads from the folder of its own file to an old database.
+        opens_several: Whether its path has a wildcard for a folder.
     """
 
     mention: Mention
     files: tuple[str, ...]
     is_beside: bool
+    opens_several: bool
 
     @property
     def place(self) -> str:
@@ -73,7 +81,7 @@ def find_shared_names(scope: ScanScope, rewrites: Sequence[Rewrite] = ()) -> lis
         names_target = target in beside or (place in of_target and (has_folder or not beside))
         if mention.path or mention.use == "temporary" or place in stated or names_target:
             continue
-        shared.append(SharedName(mention, tuple(beside or alike), bool(beside)))
+        shared.append(SharedName(mention, tuple(beside or alike), bool(beside), bool(_PATTERN.search(line))))
     originals = in_original_lines([each.mention for each in shared], rewrites)
     return [each._replace(mention=mention) for each, mention in zip(shared, originals, strict=True)]
 
@@ -126,6 +134,8 @@ def shared_name_findings(root: Path, target: str, shared: Sequence[SharedName]) 
         if each.is_beside:
             fact += f" {files} is in the folder of this file."
         advice = f"If it opens {files}, {_advice(root, target, each)}. If it opens {target}, there is nothing to do."
+        if each.opens_several:
+            advice = f"Its pattern can open all of them. {_OPENS_SEVERAL.format(target=target)} {advice}"
         yield Finding.of("name-shared", each.place, f"{fact} {advice}")
 
 
