@@ -72,6 +72,20 @@ def test_column_without_counterpart_is_refused(bench: Bench) -> None:
     assert "column b " in problem.what
 
 
+def test_column_that_the_first_file_lacks_is_declared_first(bench: Bench) -> None:
+    """The run creates the table as the first source declares it."""
+    wide = "CREATE TABLE t(a, b)"
+    bench.database("a.db", "CREATE TABLE t(a)")
+    bench.database("b.db", wide)
+    sources = source("a.db", "t"), source("b.db", "t")
+
+    (problem,) = bench.survey(*sources).problems
+
+    assert (problem.id, problem.subject) == ("no-place-for-column", "b.db:t")
+    assert "[[table]]" in problem.hint
+    assert bench.survey(*sources, required={"t": wide}).problems == []
+
+
 @pytest.mark.parametrize("target", [[], ["CREATE TABLE t(b PRIMARY KEY)"]], ids=["new", "present"])
 def test_two_columns_cannot_become_one(bench: Bench, target: list[str]) -> None:
     """The table is sound, and so is the one that refers to it."""

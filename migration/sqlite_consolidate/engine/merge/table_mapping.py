@@ -319,7 +319,7 @@ def match_columns(
             continue
         target_column = by_name.get(folded(wanted.get(folded(column.name), column.name)))
         if target_column is None or target_column.hidden or target_column.generated != column.generated:
-            problems.append(_no_place_problem(subject, column, target_column, into))
+            problems.append(_no_place_problem(subject, column, target_column, into, new=new))
         elif not column.generated:
             pairs.append((column.name, target_column.name))
     mapping = TableMapping(plan, source, table_map, table, into, new, tuple(pairs))
@@ -333,15 +333,17 @@ def columns_by_name(table: Table) -> dict[str, Column]:
     return {folded(column.name): column for column in table.columns}
 
 
-def _no_place_problem(subject: str, column: Column, target_column: Column | None, into: Table) -> Problem:
-    reason = "has no such column" if target_column is None else "declares it differently (generated at one end only)"
-    return Problem(
-        "no-place-for-column",
-        subject,
-        f"column {column.name} has no counterpart: {into.name} in the target {reason}.",
-        'Rename it (columns = { old = "new" }), add it to the target, or move the table as another (into = "...").',
-        criterion="values-fit",
-    )
+def _no_place_problem(subject: str, column: Column, target_column: Column | None, into: Table, *, new: bool) -> Problem:
+    apart = 'move the table as another (into = "...").'
+    if target_column is None:
+        fact = f"column {column.name} has no counterpart: {into.name} in the target has no such column."
+        way = "give the target a create text with all columns ([[table]])" if new else "add it to the target"
+        hint = f'Rename it (columns = {{ old = "new" }}), {way}, or {apart}'
+    else:
+        fact = f"column {column.name} has no counterpart: {into.name} in the target declares it differently"
+        fact += " (generated at one end only)."
+        hint = f'Rename it (columns = {{ old = "new" }}), declare it alike at both ends, or {apart}'
+    return Problem("no-place-for-column", subject, fact, hint, criterion="values-fit")
 
 
 def _columns_without_value(subject: str, into: Table, fed: set[str]) -> list[Problem]:

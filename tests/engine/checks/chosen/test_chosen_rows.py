@@ -213,6 +213,19 @@ def test_child_may_reach_an_identical_row(bench: Bench) -> None:
     assert ids(copied, "note") == [2]
 
 
+def test_stated_reference_is_enough_to_follow(bench: Bench) -> None:
+    """The hint names it, because a FOREIGN KEY of the target would need another table."""
+    bench.database("a.db", "CREATE TABLE p(id INTEGER PRIMARY KEY)", "CREATE TABLE c(p INTEGER)")
+    followed = source("a.db", "p", table("c", follows="p"))
+
+    (problem,) = bench.survey(followed).problems
+
+    assert problem.id == "follows-no-reference"
+    assert "refers" in problem.hint
+    stated = table("c", follows="p", refers=[Refers(column="p", to="p.id")])
+    assert bench.survey(source("a.db", "p", stated)).problems == []
+
+
 def test_follows_needs_a_reference(bench: Bench) -> None:
     """A misunderstood key is refused and does not move everything."""
     bench.database("a.db", *TREE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.databases import TARGET, Bench, source, table
@@ -70,3 +72,32 @@ def test_hint_offers_no_key_that_becomes_new(bench: Bench, unique: str, columns:
     assert all(f"match = {columns}" in text for text in hints.values())
     matched = table("p", on_conflict="prefer-target", match=["code"])
     assert bench.survey(source("b.db", matched, "c", keys="renumber")).problems == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "left", "id"),
+    [
+        ("INSERT INTO p VALUES (1, 'source')", {"p": "old"}, "parents-left-behind"),
+        ("DROP TABLE p", {}, "orphans-adopted"),
+    ],
+    ids=["left", "absent"],
+)
+def test_hint_without_parents_is_a_table_without_the_key(
+    bench: Bench, statement: str, left: dict[str, str], id: str
+) -> None:
+    """The target has the table of the children, so a create text alone changes nothing."""
+    parent, child = "CREATE TABLE p(id INTEGER PRIMARY KEY, v)", "CREATE TABLE {}(id INTEGER PRIMARY KEY, p INTEGER{})"
+    keyed = child.format("c", " REFERENCES p(id)")
+    bench.database(TARGET, parent, keyed, "INSERT INTO p VALUES (1, 'target')", "INSERT INTO c VALUES (7, 1)")
+    bench.database("b.db", parent, keyed, "INSERT INTO c VALUES (1, 1)", statement)
+    renumbered: dict[str, Any] = {} if left else {"keys": "renumber"}
+    further = [] if left else [source("a.db", "p", **renumbered)]
+    bench.database("a.db", parent, "INSERT INTO p VALUES (1, 'further')")
+
+    (problem,) = bench.survey(*further, source("b.db", "c", leave=left, **renumbered)).problems
+
+    assert problem.id == id
+    assert "into" in problem.hint
+    assert "create text without" in problem.hint
+    apart = table("c", into="d", create=child.format("d", ""))
+    assert bench.survey(*further, source("b.db", apart, leave=left, **renumbered)).problems == []

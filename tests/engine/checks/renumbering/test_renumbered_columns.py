@@ -100,6 +100,33 @@ def test_reason_against_a_column_names_what_it_is(bench: Bench, declaration: str
     assert named in problem.what
 
 
+@pytest.mark.parametrize(
+    ("into", "id"), [("n INTEGER", "renumbered-key-lost"), ("n INTEGER UNIQUE", "key-not-integer")]
+)
+def test_hint_of_a_listed_column_names_its_list(bench: Bench, into: str, id: str) -> None:
+    """``keys = "keep"`` concerns the primary key only."""
+    bench.database(TARGET, f"CREATE TABLE t({into})")
+    bench.database("b.db", "CREATE TABLE t(n INTEGER UNIQUE)", f"INSERT INTO t VALUES ({1 if 'lost' in id else 1.5})")
+
+    problems = bench.survey(source("b.db", table("t", renumber=["n"], rowids="renumber"))).problems
+
+    (hint,) = (problem.hint for problem in problems if problem.id == id)
+    assert "remove n from renumber" in hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "offered"), [("INTEGER", "keep", True), ("INTEGER", "renumber", False), ("TEXT", "keep", False)]
+)
+def test_primary_key_is_offered_to_keys_if_that_helps(bench: Bench, kind: str, keys: str, offered: bool) -> None:
+    """The plan may have ``keys`` already, and a text gets no number."""
+    bench.database("b.db", f"CREATE TABLE loan(nr {kind} PRIMARY KEY)")
+
+    (problem,) = bench.survey(source("b.db", table("loan", renumber=["nr"]), keys=keys)).problems
+
+    assert problem.id == "no-number-key"
+    assert ('keys = "renumber"' in problem.hint) is offered
+
+
 @pytest.mark.parametrize("when", ["", "kind = 'x'"], ids=["declared", "some rows"])
 def test_key_that_only_follows_keeps_its_numbers(bench: Bench, when: str) -> None:
     """The plan says ``keys = "renumber"`` already, so the hint names what the key refers to."""

@@ -148,12 +148,11 @@ def test_child_with_another_parent_has_these_sentences(bench: Bench) -> None:
         (
             "a.db:c: 3 rows refer by p to rows of p, which is not moved, and the target does not have the"
             " same rows: 2 would reach another row of p, 1 would reach no row of p. Move p into p as well, or"
-            " give c a create text without this FOREIGN KEY. [parents-left-behind]"
+            " move c under another name (into), with a create text without this FOREIGN KEY. [parents-left-behind]"
         ),
         (
             "a.db:c: 3 rows refer by p to rows of p, which the plan moves to q, but the foreign key of c in"
-            " the target refers to p. Move p into p, or keep c apart too: into, or a create text whose"
-            " FOREIGN KEY names q. [parents-elsewhere]"
+            " the target refers to p. Move p into p, or keep c apart too (into). [parents-elsewhere]"
         ),
         (
             "a.db:c: 2 rows refer by p to rows of p that the target does not have or has under another key: 2"

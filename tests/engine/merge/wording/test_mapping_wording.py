@@ -31,7 +31,7 @@ CASES = {
         [
             (
                 "a.db:t: column b has no counterpart: t in the target declares it differently (generated "
-                'at one end only). Rename it (columns = { old = "new" }), add it to the target, or move '
+                'at one end only). Rename it (columns = { old = "new" }), declare it alike at both ends, or move '
                 'the table as another (into = "..."). [no-place-for-column]'
             )
         ],

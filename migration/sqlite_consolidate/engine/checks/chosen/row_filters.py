@@ -100,8 +100,8 @@ def _unrelated(databases: InspectedDatabases) -> Iterator[Problem]:
             if (mapping.source.name, *followed) in related:
                 continue
             if followed not in of_files or _may_follow(databases, mapping, name, of_files[followed]):
-                fact = f"{mapping.table_map.name} follows {name}, and neither source nor target declares a reference."
-                hint = f"Declare a FOREIGN KEY to {name} in the target (create), or remove follows."
+                fact = f"{mapping.table_map.name} follows {name}, and no FOREIGN KEY and no refers leads there."
+                hint = f"State which column refers to {name} ([[source.table.refers]]), or remove follows."
                 yield Problem("follows-no-reference", mapping.subject, fact, hint, criterion=_CRITERION)
 
 

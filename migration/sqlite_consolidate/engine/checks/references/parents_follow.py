@@ -170,7 +170,7 @@ def _parents_left_behind(reference: Reference, strays: Strays) -> Problem:
         f"{_refer(strays.differing + strays.lost, reference)} rows of {parent}, which is not moved, and the target does"
         f" not have the same rows: {_reached_rows(strays, into)}."
     )
-    hint = f"Move {parent} into {into} as well, or give {child.into.name} a create text without this FOREIGN KEY."
+    hint = f"Move {parent} into {into} as well, or {_hint_without_parents(reference)}."
     return Problem("parents-left-behind", child.subject, text, hint, criterion="parents-follow")
 
 
@@ -181,10 +181,9 @@ def _parents_elsewhere(reference: Reference, strays: Strays) -> Problem:
         f"{_refer(strays.differing, reference)} rows of {parent}, which the plan moves to {elsewhere}, but the foreign"
         f" key of {child.into.name} in the target refers to {into}."
     )
-    hint = (
-        f"Move {parent} into {into}, or keep {child.table_map.name} apart too: into, or a create text whose"
-        f" FOREIGN KEY names {elsewhere}."
-    )
+    hint = f"Move {parent} into {into}, or keep {child.table_map.name} apart too (into)."
+    if child.new:
+        hint = f"{hint.removesuffix('.')}, or give it a create text whose FOREIGN KEY names {elsewhere}."
     return Problem("parents-elsewhere", child.subject, text, hint, criterion="parents-follow")
 
 
@@ -238,7 +237,8 @@ def _orphans_adopted(reference: Reference, strays: Strays) -> Problem:
         f"{_refer(strays.adopted, reference)} rows that {reference.parent_name} of the source does not have, and"
         f" would reach rows of {reference.into.table.name} in the target."
     )
-    hint = f"Correct these rows in the source, or {_rename_hint(reference)}."
+    way = _rename_hint(reference) if reference.parent_mapping else _hint_without_parents(reference)
+    hint = f"Correct these rows in the source, or {way}."
     return Problem("orphans-adopted", reference.child.subject, text, hint, criterion="parents-follow")
 
 
@@ -246,6 +246,19 @@ def _reached_rows(strays: Strays, into: str) -> str:
     """Return which rows the stray rows would reach, without the kinds that do not occur."""
     numbers = {f"another row of {into}": strays.differing, f"no row of {into}": strays.lost}
     return ", ".join(f"{number} would reach {row}" for row, number in numbers.items() if number)
+
+
+def _hint_without_parents(reference: Reference) -> str:
+    """Return how rows can be moved without the rows that they refer to.
+
+    A create text changes no table that the target has already.
+    """
+    child = reference.child
+    if reference.is_stated:
+        return "remove refers"
+    if child.new:
+        return f"give {child.into.name} a create text without this FOREIGN KEY"
+    return f"move {child.table_map.name} under another name (into), with a create text without this FOREIGN KEY"
 
 
 def _rename_hint(reference: Reference) -> str:

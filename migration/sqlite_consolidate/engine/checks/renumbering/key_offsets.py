@@ -285,7 +285,10 @@ class _Offsets:
             correction = (
                 f"Give {column} the type INTEGER in source and target, because TEXT stores each number as a text"
             )
-        hint = f'{correction}, or write keys = "keep" for the table that they refer to.'
+        is_listed = is_key and folded(column) in map(folded, mapping.table_map.renumber)
+        of_table = f"for {mapping.table_map.name}" if is_key else "for the table that they refer to"
+        way = f"remove {column} from renumber" if is_listed else f'write keys = "keep" {of_table}'
+        hint = f"{correction}, or {way}."
         return Problem("key-not-integer", mapping.subject, fact, hint, criterion="keys-free")
 
     def _check_largest(self, mapping: TableMapping, key: str, largest: int) -> None:

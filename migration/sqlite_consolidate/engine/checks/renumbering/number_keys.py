@@ -58,10 +58,12 @@ def _primary_key(mapping: TableMapping) -> tuple[list[str], list[Problem]]:
 def number_problem(mapping: TableMapping, column: Column) -> Problem | None:
     """Return the problem that a column has no unique numbers of its own, or None."""
     table, name, hint = mapping.table, column.name, "Remove it from renumber."
-    if table.kind == "table" and [folded(key) for key in table.primary_key] == [folded(name)]:
-        fact, hint = f"column {name} is its primary key.", 'Write keys = "renumber", and remove it from renumber.'
-    elif column.generated or (table.kind == "table" and column_affinity(table, name) in ("TEXT", "REAL")):
+    if column.generated or (table.kind == "table" and column_affinity(table, name) in ("TEXT", "REAL")):
         fact = f"column {name} is {'generated' if column.generated else 'no column of integers'}."
+    elif table.kind == "table" and [folded(key) for key in table.primary_key] == [folded(name)]:
+        fact = f"column {name} is its primary key, which keys and not renumber gives new numbers."
+        if mapping.source.keys_of(mapping.table_map) != "renumber":
+            hint = 'Write keys = "renumber", and remove it from renumber.'
     elif table.kind == "table" and any([folded(key) for key, _ in each] == [folded(name)] for each in keys_of(table)):
         return None
     elif index := _partial_index(table, name):
@@ -103,7 +105,9 @@ def computed(mapping: TableMapping, column: str) -> Problem:
 def key_lost(mapping: TableMapping, key: str) -> Problem:
     """Return the problem that the target has no such unique key."""
     fact = f"{mapping.into.name} in the target has no unique key of {target_column(mapping, key)} alone."
-    hint = 'Declare that key in the target, or write keys = "keep".'
+    is_listed = folded(key) in map(folded, mapping.table_map.renumber)
+    way = f"remove {key} from renumber" if is_listed else 'write keys = "keep"'
+    hint = f"Declare that key in the target, or {way}."
     return Problem("renumbered-key-lost", mapping.subject, fact, hint, criterion="keys-free")
 
 
