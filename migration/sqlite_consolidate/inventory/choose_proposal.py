@@ -9,6 +9,7 @@ from sqlite_consolidate.engine.checks.merged_files.migration_stamps import MIGRA
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refinement.equal_rows import tables_alike
+from sqlite_consolidate.inventory.refinement.near_copies import ask_about_near_copies
 from sqlite_consolidate.inventory.refinement.refine import refine_proposal
 from sqlite_consolidate.inventory.refinement.united_rows import ask_about_united_rows, united_tables
 from sqlite_consolidate.inventory.sources.families import find_families
@@ -105,6 +106,9 @@ def _with_questions(refined: RefinedProposal, inventory: Inventory, kinds: list[
             tables = united_tables(source, database, refined.skipped) if database else []
             tables = _without_frameworks(source, tables) if source.constants else tables
             added: tuple[str, ...] = (_question(_UNITED, tables),) if tables else ()
+            files = (*source.files, refined.proposal.target)
+            read = [databases[file] for file in files if file in databases]
+            added = (*added, *ask_about_near_copies(inventory.root, source, read))
         else:
             added = ask_about_united_rows(source, databases[source.file], refined.skipped)
         sources.append(replace(source, questions=(*source.questions, *added)))
