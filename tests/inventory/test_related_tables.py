@@ -55,6 +55,20 @@ def test_children_go_where_their_parents_go(tmp_path: Path, notes: str) -> None:
     assert refined.problems == ()
 
 
+@pytest.mark.parametrize("name", ["Alice", "Xaver"])
+def test_rows_keep_ids_if_all_tables_are_apart(tmp_path: Path, name: str) -> None:
+    """What their columns refer to is a question only if rows get new ids."""
+    sql = "CREATE TABLE customers(id TEXT PRIMARY KEY, name);"
+    sql += "CREATE TABLE notes(id INTEGER PRIMARY KEY, c TEXT REFERENCES customers, boss_id INT);"
+    rows = "INSERT INTO customers VALUES ('a', '{0}'); INSERT INTO notes VALUES (1, 'a', 77);"
+    refined = proposal_of(tmp_path, app=sql + rows.format("Alice"), shop=sql + rows.format(name).replace("77", "78"))
+
+    [source] = refined.proposal.sources
+    is_apart = name == "Xaver"
+    assert (source.maps[0].into == "shop_customers", source.loose) == (is_apart, ("notes.boss_id",))
+    assert sum("notes.boss_id" in question for question in source.decide) == (not is_apart)
+
+
 PRODUCTS = (
     "CREATE TABLE product(sku TEXT PRIMARY KEY, name TEXT); INSERT INTO product VALUES ('a', '{0}'), ('b', '{0}');"
 )

@@ -139,8 +139,16 @@ class ProposedSource:
             *(_ask_about_separate(others, self) or ((self.version,) if self.version else ())),
             *_ask_about_stamps(stamps, self),
             *_ask_about_left([leave for leave in self.leaves if leave.decide]),
-            *(_ask_about_loose(self.loose, dict(self.joined)) if self.keys else ()),
+            *(_ask_about_loose(self.loose, dict(self.joined)) if self.keys and not self._keeps_ids else ()),
         )
+
+    @property
+    def _keeps_ids(self) -> bool:
+        """Return whether no row gets a new id.
+
+        Each table of one file goes into a table of its own then.
+        """
+        return not self.files and all(each.into != each.name and not each.shared for each in self.maps)
 
 
 def _ask_about_undecided(tables: tuple[str, ...]) -> tuple[str, ...]:

@@ -84,6 +84,32 @@ def test_values_of_a_compared_column_have_to_be_keys(
 
 
 @pytest.mark.parametrize(
+    ("rows", "beside", "expected"),
+    [
+        ("('account', 3, 1, 1), ('town', 2, 1, 1)", "memo", {"account": "memo = 'account'", "town": "memo = 'town'"}),
+        ("('account', 3, 1, 1), ('town', 3, 1, 1)", "memo", {}),
+        ("('a', 3, 1, 1), ('b', 2, 1, 1)", "memo", {}),
+        ("('account', 3, 1, 1), ('town', 2, 1, 1)", "kind", {}),
+    ],
+    ids=["names", "no key", "other names", "other column"],
+)
+def test_value_beside_a_comparison_names_the_table(
+    tmp_path: Path, rows: str, beside: str, expected: dict[str, str]
+) -> None:
+    """Code compares a column with it, whatever the name of that column is."""
+    execute(tmp_path / "a.db", f"{TABLES.format('x')} INSERT INTO entry VALUES {rows}")
+    [candidate] = discover(tmp_path).candidates
+    code = "".join(
+        f"{JOIN.format(name, 'debit', 'id')[:-1]} AND e.{beside} = '{name}';" for name in ("account", "town")
+    )
+    joins = CodeJoins([("a.py:1", each) for each in comparisons_in(code)])
+
+    unstated = inspect_file(tmp_path, candidate, joins=joins).unstated
+
+    assert {each.to[0]: each.when for each in unstated if each.column == "debit" and each.to} == expected
+
+
+@pytest.mark.parametrize(
     ("row", "parent", "expected"),
     [("1, 1", "town", None), ("1, 3", "town", "account"), ("1, 1", "account", "account"), ("1, 1", "owner", "account")],
 )

@@ -89,3 +89,13 @@ def test_numbers_without_gaps_may_be_those_of_a_table(tmp_path: Path, rows: str,
     groups = f"CREATE TABLE user_groups(id INTEGER PRIMARY KEY, name); INSERT INTO user_groups VALUES {rows};"
 
     assert known(tmp_path, USERS + groups) == expected
+
+
+def test_key_of_a_third_reference_is_its_own(tmp_path: Path) -> None:
+    """Its numbers could be those of the other table as well."""
+    groups = (
+        "CREATE TABLE user_groups(id INTEGER PRIMARY KEY, name); INSERT INTO user_groups VALUES (1, 'x'), (2, 'y');"
+    )
+    members = "CREATE TABLE member(name, user_group_id INT); INSERT INTO member VALUES ('a', 2);"
+
+    assert known(tmp_path, USERS + groups + members) == {"member.user_group_id": "user_groups.id"}

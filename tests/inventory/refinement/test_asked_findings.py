@@ -72,6 +72,18 @@ def test_further_columns_of_a_decision_state_their_key(tmp_path: Path) -> None:
     assert re.findall(r'\bto = "(.+?)"', question) == ["sensor.id", "unit.id"]
 
 
+def test_column_of_known_keys_is_another_decision(tmp_path: Path) -> None:
+    """A column of JSON is another one."""
+    notes = "CREATE TABLE note(id INTEGER PRIMARY KEY, tags TEXT, main_sensor INTEGER);"
+    rows = "INSERT INTO note VALUES (1, '[1, 2]', {0}), (2, '[2, 1]', {0});"
+    main, station = (SENSORS.format(name) + notes + rows.format(key) for name, key in (("x", 1), ("y", 2)))
+    refined = proposal_of(tmp_path, main=main, station=station)
+
+    [source] = refined.proposal.sources
+    questions = [text for text in source.decide if text.endswith("[id-unfollowed]")]
+    assert sorted("tags" in text for text in questions) == [False, True]
+
+
 def test_decision_about_columns_names_them_all(tmp_path: Path) -> None:
     """Nothing states to which tables they refer."""
     columns = [f"unit{letter}_id" for letter in "abcdef"]

@@ -63,6 +63,23 @@ def test_link_with_an_amount_is_no_question(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("further", "loose"),
+    [
+        (", FOREIGN KEY(store, slip) REFERENCES receipt", ()),
+        (", FOREIGN KEY(store, slip) REFERENCES receipt(store, slip)", ()),
+        ("", ("receipt.slip",)),
+    ],
+)
+def test_key_of_a_declared_reference_is_its_own(tmp_path: Path, further: str, loose: tuple[str, ...]) -> None:
+    """Otherwise a number of a key of several columns may be that of any table."""
+    receipts = "CREATE TABLE receipt(store, slip INT, PRIMARY KEY(store, slip)); INSERT INTO receipt VALUES ('{0}', 1);"
+    lines = f"CREATE TABLE line(store TEXT, slip TEXT, id INTEGER PRIMARY KEY{further});"
+    source, _ = proposed(tmp_path, receipts + lines + "INSERT INTO line VALUES ('{0}', 1, 1);")
+
+    assert source.loose == loose
+
+
+@pytest.mark.parametrize(
     ("table", "rows", "stated"),
     [
         ("_PostToTag", "(1, 1), (2, 3)", [("A", "Post.id"), ("B", "Tag.id")]),

@@ -22,7 +22,8 @@ from sqlite_consolidate.inventory.references.unstated_references import Unstated
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
 else:
@@ -30,7 +31,10 @@ else:
 
 
 def find_typed_references(
-    con: sqlite3.Connection, tables: Sequence[Table], loose: Iterable[UnstatedReference]
+    con: sqlite3.Connection,
+    tables: Sequence[Table],
+    loose: Iterable[UnstatedReference],
+    conditions: Mapping[tuple[str, str], AbstractSet[str]],
 ) -> list[UnstatedReference]:
     """Return the references of columns that refer to several tables.
 
@@ -41,6 +45,8 @@ def find_typed_references(
         con: Reads the database.
         tables: The tables that can be moved.
         loose: Columns that look like references, and are not known to refer to one table.
+        conditions: Tables and columns that code compares with keys, each to the folded columns that it compares with
+            values in each such statement. One of them may name the table, whatever its own name is.
     """
     by_name = movable_by_name(tables)
     references: list[UnstatedReference] = []
@@ -50,7 +56,10 @@ def find_typed_references(
         if each.table not in types_of:
             columns = [column.name for _, column in undeclared([table])]
             types_of[each.table] = {name: type_columns_of(con, by_name, table, name) for name in columns}
-        others = _types_of_one(types_of[each.table], each.column)
+        compared = conditions.get((each.table, each.column), frozenset())
+        others = _types_of_one(types_of[each.table], each.column) or [
+            column.name for column in table.stored if folded(column.name) in compared
+        ]
         known = [case for other in others if (case := _cases(con, by_name, each, other))]
         references += known[0] if len(known) == 1 else ()
     return references

@@ -98,7 +98,8 @@ def _shared_keys(
     """Yield each key that numbers the rows of another table.
 
     The table or the key has the name of the other one, as ``visit_source`` and ``visit_id`` have that of ``visits``.
-    The key of a table to which the other one refers is none. Numbers without gaps may be those of the table itself.
+    The key of a table to which the other one refers is none. Numbers without gaps may be those of the table itself,
+    and are if a third table refers to them.
 
     Args:
         con: Reads the database.
@@ -110,6 +111,7 @@ def _shared_keys(
     for table in tables:
         if len(table.primary_key) == 1:
             by_words.setdefault(tuple(words_of_name(table.name)), table)
+    referred = {parent for _, parent in known}
     for table in tables:
         if len(table.primary_key) == 1 and not table.autoincrement:
             [column] = table.primary_key
@@ -119,7 +121,8 @@ def _shared_keys(
             for parent, key in (*begun, *_parents_of_key(table, column, named)):
                 if (parent, folded(table.name)) not in known and fits(con, table, column, parent, key):
                     is_open = (parent, key) in begun and _numbers_rows(con, table.name, column, parent)
-                    yield UnstatedReference(table.name, column, None if is_open else (parent, key))
+                    if not is_open or folded(table.name) not in referred:
+                        yield UnstatedReference(table.name, column, None if is_open else (parent, key))
                     break
 
 

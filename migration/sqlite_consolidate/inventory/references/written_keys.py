@@ -54,7 +54,7 @@ class _Write(NamedTuple):
 
 
 def find_all_references(
-    con: sqlite3.Connection, schema: Schema, tables: Sequence[Table], joined: Iterable[JoinedKey] = ()
+    con: sqlite3.Connection, schema: Schema, tables: Sequence[Table], joined: Sequence[JoinedKey] = ()
 ) -> tuple[UnstatedReference, ...]:
     """Return each column that looks like a reference and is no declared one.
 
@@ -77,16 +77,31 @@ def find_all_references(
     loosely = [each for each, *_ in columns.values() if not each.is_empty and (each.when or not each.to)]
     loose = ((table.name, column.name) for table, column in undeclared([*by_name.values()]))
     loosely += [UnstatedReference(*place) for place in loose if place not in columns and is_any_row(place[1])]
-    columns |= _by_column(find_typed_references(con, tables, loosely))
+    columns |= _by_column(find_typed_references(con, tables, loosely, _conditions_beside(joined)))
     columns |= _by_column(find_rowid_keys(con, schema, tables))
     every = (each for references in columns.values() for each in references)
     return tuple(each if each.by else with_sentinels(con, each) for each in every)
 
 
+def _conditions_beside(joined: Iterable[JoinedKey]) -> dict[tuple[str, str], frozenset[str]]:
+    """Return each column that code compares with keys, to the columns beside it.
+
+    These are in every such statement.
+    """
+    conditions: dict[tuple[str, str], frozenset[str]] = {}
+    for each in joined:
+        place = each.table, each.column
+        conditions[place] = conditions.get(place, each.conditions) & each.conditions
+    return conditions
+
+
 def _find_open_columns(
     con: sqlite3.Connection, tables: Mapping[str, Table], columns: Mapping[tuple[str, str], list[UnstatedReference]]
 ) -> Iterator[UnstatedReference]:
-    """Yield the integers of link tables of which nothing says to what they refer."""
+    """Yield the integers of link tables of which nothing says to what they refer.
+
+    A column to which a FOREIGN KEY refers is a key of its own table.
+    """
     known: dict[str, dict[str, bool]] = defaultdict(dict)
     for (name, column), [each, *_] in columns.items():
         known[name][column] = bool(each.to) or each.is_empty
@@ -95,12 +110,19 @@ def _find_open_columns(
         if each_column.name not in known[table.name]:
             numbers[table.name].append(each_column.name)
     keys = [(table.name, *table.primary_key) for table in tables.values() if len(table.primary_key) == 1]
+    declared = [key for table in tables.values() for key in table.foreign_keys if folded(key.parent) in tables]
+    referred = {
+        (folded(key.parent), folded(name))
+        for key in declared
+        for name in key.to or tables[folded(key.parent)].primary_key
+    }
     for table in tables.values():
         measured = measured_key(table)
         if measured and all(any(fits(con, table, name, *key) for key in keys) for name in measured):
             yield from (UnstatedReference(table.name, name) for name in measured)
         for name in open_columns(table, numbers[table.name], known[table.name]):
-            if has_rows(con, table, f"typeof({quoted(name)}) = 'integer' AND {quoted(name)} > 0"):
+            has_numbers = has_rows(con, table, f"typeof({quoted(name)}) = 'integer' AND {quoted(name)} > 0")
+            if has_numbers and (folded(table.name), folded(name)) not in referred:
                 yield UnstatedReference(table.name, name)
 
 

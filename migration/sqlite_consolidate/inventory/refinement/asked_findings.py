@@ -91,6 +91,8 @@ def _tables_of_subjects(source: ProposedSource) -> dict[str, ProposedMap]:
 def _questions(findings: Iterable[Finding], names: Mapping[str, str], links: Sequence[str] = ()) -> Iterator[str]:
     """Yield the first finding of each kind, with the columns of further ones.
 
+    A column that may refer to known keys is another kind than one with texts that may have ids in them.
+
     Args:
         findings: Findings about the tables of one source, or about the plan as a whole.
         names: The subjects of tables, each to the name of its table.
@@ -101,13 +103,14 @@ def _questions(findings: Iterable[Finding], names: Mapping[str, str], links: Seq
         table = names.get(finding.subject, finding.subject)
         return f"{table}.{finding.column}" if finding.column else table
 
-    by_id: dict[str, list[Finding]] = defaultdict(list)
+    by_kind: dict[tuple[str, bool], list[Finding]] = defaultdict(list)
     for finding in findings:
-        by_id[finding.id].append(finding)
-    for id, known in by_id.items():
+        by_kind[finding.id, bool(finding.keys)].append(finding)
+    with_links = max((kind for kind in by_kind if kind[0] == _IDS), default=None)
+    for (id, has_keys), known in by_kind.items():
         first = known[0]
         places = dict.fromkeys(place(each) for each in known if each.text != first.text)
-        places |= dict.fromkeys(links if id == _IDS else ())
+        places |= dict.fromkeys(links if (id, has_keys) == with_links else ())
         keys = {place(each): each.keys for each in known}
         others = [f"{each}{_meant(keys.get(each, ()))}" for each in places if each != place(first)]
         text = merge_findings(each for each in known if each.text == first.text)[0].sentence
