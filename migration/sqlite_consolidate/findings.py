@@ -27,6 +27,7 @@ LEVELS: dict[str, Level] = {
     "changes-discarded": "attention",
     "checked-in-part": "attention",
     "column-differs": "note",
+    "computed-anew": "attention",
     "constraint-lost": "attention",
     "copy-unnamed": "attention",
     "database-open": "attention",

@@ -28,7 +28,7 @@ def moved(
     assert b is not None
     mapping, problems = match_columns(bench.plan(plan_source), plan_source, plan_source.tables[0], a, b, new=False)
     assert problems == []
-    return mapping, find_value_changes(mapping, path)
+    return mapping, find_value_changes(mapping, path)[0]
 
 
 def refusal(bench: Bench, source_create: str, target_create: str, values: list[Any], **keys: Any) -> Problem:
@@ -165,7 +165,7 @@ def test_values_of_utf_16_database_are_tried(bench: Bench) -> None:
     assert a is not None
     assert b is not None
 
-    problems = find_value_changes(
+    problems, _ = find_value_changes(
         match_columns(bench.plan(plan_source), plan_source, plan_source.tables[0], a, b, new=False)[0], path
     )
 

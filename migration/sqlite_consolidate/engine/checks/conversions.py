@@ -10,37 +10,104 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import digest_query
+from sqlite_consolidate.engine.content.projection import ProjectedColumn, column_of
 from sqlite_consolidate.engine.merge.column_types import affinity
 from sqlite_consolidate.engine.merge.rows.insert_rows import insert_rows
 from sqlite_consolidate.engine.sqlite.connections import attach, scratch_database
-from sqlite_consolidate.engine.sqlite.sql import strip_literals
+from sqlite_consolidate.engine.sqlite.sql import quoted, strip_literals
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import counted
+from sqlite_consolidate.text import counted, join_names
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
     from pathlib import Path
 
-    from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection
+    from sqlite_consolidate.engine.content.digest import TableDigest
+    from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
 
-def find_value_changes(mapping: TableMapping, live: Path, limits: Limits | None = None) -> list[Problem]:
-    """List the problems of copying a source's values into the target's declarations.
+def find_value_changes(
+    mapping: TableMapping, live: Path, limits: Limits | None = None
+) -> tuple[list[Problem], list[Finding]]:
+    """List what changes if a source's values are copied into the target's declarations.
 
-    The rows are copied only if the declarations differ in a way that can change or refuse a value.
+    The rows are copied only if the declarations differ in a way that can change or refuse a value, or keys change.
     """
     if not needs_value_check(mapping):
-        return []
+        return [], []
+    rows = mapping.projection("src")
     with scratch_database(live, limits) as con:
         attach(con, live, "src")
-        if problems := _copy_and_compare(con, mapping, mapping.projection("src")):
-            return problems
-    return _find_updated_values(mapping, live, limits) if mapping.matched and mapping.matched.updating else []
+        problems = _copy_and_compare(con, mapping, rows)
+        changed = [] if problems else [column for column in rows.computed if _differ(con, rows, [column])]
+        follows = _follow_keys(con, mapping, live, limits) if changed and mapping.shifted else set()
+        problems += [
+            _value_change_problem(con, mapping, rows, column) for column in changed if column.name not in follows
+        ]
+    if not problems and mapping.matched and mapping.matched.updating:
+        problems = _find_updated_values(mapping, live, limits)
+    return problems, [_computed_anew(mapping, sorted(follows))] if follows else []
+
+
+def _computed_anew(mapping: TableMapping, names: Sequence[str]) -> Finding:
+    text = f"gets other values in {join_names(names)}, which SQLite computes from keys that get new numbers."
+    return Finding.of("computed-anew", mapping.subject, text)
+
+
+def _follow_keys(con: sqlite3.Connection, mapping: TableMapping, live: Path, limits: Limits | None) -> set[str]:
+    """Return the generated columns whose values differ only because keys get new numbers.
+
+    The source stores what its expression gives, and the target computes what that expression gives for the new keys.
+
+    Args:
+        con: Connection to a scratch database with the rows as they arrive.
+        mapping: The mapping of the rows.
+        live: The database with the rows.
+        limits: Limits of what SQLite executes.
+    """
+    rows = mapping.projection("src")
+    before, after = (_computed_by_source(mapping, live, limits, has_new_keys=new) for new in (False, True))
+    return {
+        column.name
+        for column in rows.computed
+        if before.get(column.origin) == digest_query(con, rows.select([column.source]))
+        and after.get(column.origin) == digest_query(con, rows.select_target([column.target]))
+    }
+
+
+def _computed_by_source(
+    mapping: TableMapping, live: Path, limits: Limits | None, *, has_new_keys: bool
+) -> dict[str, TableDigest]:
+    """Return the digest of what the source's table computes in each generated column.
+
+    It is empty if the source's table does not accept the rows with their new keys.
+    """
+    arriving = mapping.projection("src")
+    rows = replace(
+        arriving,
+        into=replace(mapping.table, name=mapping.table.name.removeprefix(mapping.staged_prefix)),
+        columns=tuple(
+            ProjectedColumn(column.origin, column.source if has_new_keys else column_of(column.origin), column.origin)
+            for column in arriving.columns
+            if column.origin
+        ),
+        rowid=None,
+    )
+    with scratch_database(live, limits) as con:
+        attach(con, live, "src")
+        try:
+            con.execute(rows.into.sql)
+            insert_rows(con, rows)
+        except sqlite3.IntegrityError:
+            return {}
+        names = [column.origin for column in arriving.computed]
+        return {name: digest_query(con, rows.select_target([f"t.{quoted(name)}"])) for name in names}
 
 
 def _find_updated_values(mapping: TableMapping, live: Path, limits: Limits | None) -> list[Problem]:
@@ -93,10 +160,11 @@ def _copy_and_compare(con: sqlite3.Connection, mapping: TableMapping, rows: Proj
                 criterion="values-fit",
             )
         ]
-    columns = rows.computed
-    if _differ(con, rows, rows.columns):
-        columns += rows.columns
-    return [_value_change_problem(con, mapping, rows, column) for column in columns if _differ(con, rows, [column])]
+    if not _differ(con, rows, rows.columns):
+        return []
+    return [
+        _value_change_problem(con, mapping, rows, column) for column in rows.columns if _differ(con, rows, [column])
+    ]
 
 
 def _count(con: sqlite3.Connection, query: str) -> int:

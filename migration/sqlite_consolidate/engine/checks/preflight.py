@@ -185,7 +185,9 @@ def _try_rows(databases: InspectedDatabases, limits: Limits) -> None:
     """Find changed values, repeated keys and references that lead to other rows."""
     for mapping in databases.mappings:
         limits.deadline.start_step(f"the trial of {mapping.subject}")
-        databases.problems += find_value_changes(mapping, databases.path_of(mapping), limits)
+        problems, findings = find_value_changes(mapping, databases.path_of(mapping), limits)
+        databases.problems += problems
+        databases.findings += findings
     refused = {problem.subject for problem in databases.problems if problem.id == "row-refused"}
     uncomputable = find_uncomputable_rows(databases, limits)
     databases.problems += [problem for problem in uncomputable if problem.subject not in refused]

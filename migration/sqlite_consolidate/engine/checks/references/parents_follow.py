@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlite_consolidate.engine.checks.references.following import Strays
-    from sqlite_consolidate.engine.checks.references.foreign_keys import Reference
+    from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
     from sqlite_consolidate.engine.checks.references.predicted_target import PredictedTarget
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
@@ -128,6 +128,8 @@ def _keeps_its_parents(reference: Reference, target: PredictedTarget) -> bool:
     if mapping.chosen is not None or target.has_contest(reference.into.table):
         return False
     into, number = reference.into, len(parent.columns)
+    if _is_computed_anew(mapping, into):
+        return False
     names = [folded(target_column(mapping, name)) for name in parent.columns]
     return (
         reference.has_unique_keys
@@ -136,6 +138,12 @@ def _keeps_its_parents(reference: Reference, target: PredictedTarget) -> bool:
         and _constants_of(mapping, into.columns[number:]) == reference.constants
         and target.stores_unchanged(into)
     )
+
+
+def _is_computed_anew(mapping: TableMapping, into: ReferredKey) -> bool:
+    """Return whether SQLite computes a referred column, perhaps from new keys."""
+    columns = map(into.table.column, into.columns)
+    return bool(mapping.shifted) and any(column.generated for column in columns if column)
 
 
 def _constants_of(mapping: TableMapping, columns: Sequence[str]) -> tuple[str, ...]:
@@ -214,6 +222,8 @@ def _key_hint(reference: Reference) -> str:
         return ""
     number = len(parent.columns)
     columns = ", ".join(into.columns[:number])
+    if _is_computed_anew(mapping, into):
+        return f'Write keys = "keep" for {reference.parent_name}, because SQLite computes {columns} from its new keys'
     if reference.is_divided:
         names, child = ", ".join(mapping.stated_constants), reference.child.into.name
         return f"Give {child} the columns of the target that tell the rows of {into.table.name} apart ({names})"

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.checks.references.following import Strays
     from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
     from sqlite_consolidate.engine.checks.references.predicted_target import PredictedTarget
-    from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.table_mapping import KeySource, TableMapping
 
 _MOST_QUERIES = 50
@@ -41,13 +40,13 @@ def kept_condition(target: PredictedTarget, mapping: TableMapping) -> str | None
 def can_project(names: Iterable[str], sources: Iterable[KeySource]) -> bool:
     """Return whether each source has these columns, so that the target alone computes none."""
     wanted = set(map(folded, names))
-    return all(wanted <= _expressions(source.mapping.projection()).keys() for source in sources)
+    return all(wanted <= _expressions(source.mapping).keys() for source in sources)
 
 
 def arriving_keys(target: PredictedTarget, key: ReferredKey, source: KeySource) -> str:
     """Return the query of the keys that the referred table gets from one of its sources."""
     rows = source.mapping.projection(target.alias_of(source.path))
-    columns = _expressions(rows)
+    columns = _expressions(source.mapping, target.alias_of(source.path))
     values = [columns.get(folded(name), "NULL") for name in key.columns]
     return rows.select(values, " AND ".join(f"{value} IS NOT NULL" for value in values), by_index=True)
 
@@ -85,6 +84,11 @@ def _copied_keys(target: PredictedTarget, key: ReferredKey) -> list[str] | None:
     return [keys_of_table(database, key)] if database else None
 
 
-def _expressions(rows: Projection) -> dict[str, str]:
-    """Return the folded name of each column of the arriving rows to its SQL."""
-    return {folded(column.name): column.source for column in (*rows.columns, *rows.computed)}
+def _expressions(mapping: TableMapping, database: str = "main") -> dict[str, str]:
+    """Return the folded name of each column of the arriving rows to its SQL.
+
+    What SQLite computes from new keys is not known before the copy.
+    """
+    rows = mapping.projection(database)
+    columns = rows.columns if mapping.shifted else (*rows.columns, *rows.computed)
+    return {folded(column.name): column.source for column in columns}
