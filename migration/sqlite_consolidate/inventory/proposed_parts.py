@@ -85,6 +85,7 @@ class ProposedMap:
         setting: Column whose texts name the settings that its rows are; else empty.
         parents: Tables of the same source, folded, to whose keys its columns refer.
         values: Columns that can match rows or look like references, each with the numbers of its values.
+        strays: Columns that may refer to a key, as ``table.key``, each with it and with what is said of other numbers.
         refers: References that no FOREIGN KEY declares.
         rowid_of: ``table.key`` whose values its rowids are; else empty.
         has_open_rowids: True if its rowids are keys of one of several tables, and it is not known of which.
@@ -123,6 +124,7 @@ class ProposedMap:
     setting: str = ""
     parents: frozenset[str] = frozenset()
     values: tuple[tuple[str, str], ...] = ()
+    strays: tuple[tuple[str, str, str], ...] = ()
     refers: tuple[ProposedRefers, ...] = ()
     rowid_of: str = ""
     has_open_rowids: bool = False

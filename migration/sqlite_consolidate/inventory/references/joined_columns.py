@@ -73,7 +73,7 @@ def find_joined_columns(
             [each, *others] = owners or [keys[0]]
             is_certain = each.is_certain and not others and not _has_types_beside(con, by_name, table, each)
             to = each.to if is_certain and fits(con, table, column, *each.to) else None
-            yield UnstatedReference(name, column, to, joined=each.place)
+            yield UnstatedReference(name, column, to, joined=each.place, near=each.to if is_certain else None)
 
 
 def _keys_of_another(

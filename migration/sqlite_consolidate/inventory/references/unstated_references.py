@@ -6,6 +6,7 @@ The name of a column is the hint, and its values are the evidence.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from sqlite_consolidate.inventory.references.key_names import NamedTables, names
 from sqlite_consolidate.inventory.references.link_tables import joined_parents
 from sqlite_consolidate.inventory.references.own_keys import are_own_keys
 from sqlite_consolidate.inventory.references.type_columns import is_named_like_a_type, movable_by_name, type_columns_of
+from sqlite_consolidate.text import counted, join_names
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,11 +29,40 @@ if TYPE_CHECKING:
 
 _CORE_DATA_KEY = "Z_PK"
 _FEWEST_KEYS = 10  # the numbers of a column rarely end where so many keys end by chance
+_FEW_NUMBERS = 3  # that are no key, and that a decision names
 _NUMBER_TYPES = re.compile(r"INT|^$|NUM|DEC|BOOL|DATE", re.IGNORECASE)
 _ENDS_LIKE_AN_ID = re.compile(r".+_id|.*[a-z0-9]Id", re.ASCII)
 _NUMBERS = "{0} > 0 AND typeof({0}) = 'integer'"
 _DIRECTIONS = frozenset({"from", "to", "opener", "origin", "originator", "referring", "source", "target"})
 _OWN_TABLE = frozenset({"parent", "root", "original", "previous", "prev", "next", "ancestor", "reply"})
+
+
+@dataclass(frozen=True)
+class StrayNumbers:
+    """Hold the numbers above 0 of a column that are no key, where most are keys.
+
+    Attributes:
+        to: Table and key to which the column may refer.
+        rows: Number of rows with such a number.
+        few: These numbers, each with the number of its rows. Empty if there are many.
+        last_key: The largest key.
+    """
+
+    to: tuple[str, str]
+    rows: int
+    few: tuple[tuple[int, int], ...]
+    last_key: int
+
+    @property
+    def text(self) -> str:
+        """Return the numbers, with the line by which those above all keys stay, as sentences."""
+        key = ".".join(self.to)
+        if not self.few:
+            return f"{counted(self.rows, 'row')} of them refer to no row, because the number is no key of {key}."
+        numbers = join_names([f"{number} ({counted(rows, 'row')})" for number, rows in self.few])
+        beyond = ", ".join(str(number) for number, _ in self.few if number > self.last_key)
+        none = f" If {beyond} stands for no row, write `none = [{beyond}]` in the [[source.table]]." if beyond else ""
+        return f"All numbers above 0 but {numbers} are keys of {key}.{none}"
 
 
 @dataclass(frozen=True)
@@ -47,6 +78,8 @@ class UnstatedReference:
         joined: File and line of code that compares the column with the key. Empty if that is not the evidence.
         sentinels: Numbers up to 0 that are no key, each with the number of its rows. Not counted where a trigger is the
             evidence.
+        near: Table and key that it is named after or compared with, although it has numbers that are no key.
+        strays: The numbers that are no key, if most are keys.
     """
 
     table: str
@@ -58,6 +91,8 @@ class UnstatedReference:
     among: tuple[tuple[str, str], ...] = ()
     joined: str = ""
     sentinels: tuple[tuple[int, int], ...] = ()
+    near: tuple[str, str] | None = None
+    strays: StrayNumbers | None = None
 
 
 def find_unstated_references(con: sqlite3.Connection, tables: Sequence[Table]) -> tuple[UnstatedReference, ...]:
@@ -174,7 +209,7 @@ def _reference(
         if fits(con, table, column.name, parent, key):
             is_known = bool(joined) or is_id or _is_evident(con, table.name, column.name, parent, key)
             return UnstatedReference(table.name, column.name, (parent, key) if is_known else None)
-    return UnstatedReference(table.name, column.name) if is_id else None
+    return UnstatedReference(table.name, column.name, near=parents[0] if parents else None) if is_id else None
 
 
 def _is_evident(con: sqlite3.Connection, table: str, column: str, parent: str, key: str) -> bool:
@@ -234,7 +269,7 @@ def fits(con: sqlite3.Connection, table: Table, column: str, parent: str, key: s
 
 
 def with_sentinels(con: sqlite3.Connection, reference: UnstatedReference) -> UnstatedReference:
-    """Return a reference with its numbers up to 0 that are no key.
+    """Return a reference with its numbers up to 0 that are no key, or with those above 0.
 
     Those of a column without other numbers count as well, because another file of a pattern may have keys there.
     """
@@ -244,9 +279,35 @@ def with_sentinels(con: sqlite3.Connection, reference: UnstatedReference) -> Uns
         parent, key = map(quoted, reference.to)
         condition += f" AND {name} NOT IN (SELECT {key} FROM main.{parent} WHERE {key} <= 0)"
     elif not reference.is_empty:
-        return reference
+        return (
+            replace(reference, strays=_stray_numbers(con, reference, reference.near)) if reference.near else reference
+        )
     query = f"SELECT {name}, count(*) FROM main.{quoted(reference.table)} WHERE {condition} GROUP BY 1 ORDER BY 1 DESC"
     return replace(reference, sentinels=tuple(con.execute(query)))
+
+
+def _stray_numbers(con: sqlite3.Connection, reference: UnstatedReference, to: tuple[str, str]) -> StrayNumbers | None:
+    """Return the numbers above 0 that are no key, or None if most are no key."""
+    name, table, (parent, key) = quoted(reference.column), quoted(reference.table), map(quoted, to)
+    numbers = _NUMBERS.format(name)
+    is_key = f"{name} IN (SELECT {key} FROM main.{parent})"
+    counts = f"SELECT {name}, count(*) AS n, {is_key} AS k FROM main.{table} WHERE {numbers} GROUP BY 1"
+    known, rows = con.execute(f"SELECT total(n * k), total(n * NOT k) FROM ({counts})").fetchone()
+    if not 0 < rows < known:
+        return None
+    query = f"SELECT c.* FROM ({counts}) AS c WHERE NOT k ORDER BY 1 LIMIT {_FEW_NUMBERS + 1}"
+    strays = tuple((number, count) for number, count, _ in con.execute(query))
+    [last] = con.execute(f"SELECT max({key}) FROM main.{parent} WHERE typeof({key}) = 'integer'").fetchone()
+    return StrayNumbers(to, int(rows), strays if len(strays) <= _FEW_NUMBERS else (), last)
+
+
+def unite_strays(files: Sequence[StrayNumbers]) -> StrayNumbers:
+    """Return the numbers of one column in several files that are no key of its table."""
+    counts: Counter[int] = Counter()
+    for each in files:
+        counts.update(dict(each.few))
+    few = tuple(sorted(counts.items())) if all(each.few for each in files) and len(counts) <= _FEW_NUMBERS else ()
+    return StrayNumbers(files[0].to, sum(each.rows for each in files), few, max(each.last_key for each in files))
 
 
 def has_numbers(con: sqlite3.Connection, table: Table, column: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.findings import merge_findings
@@ -73,14 +74,25 @@ def _with_questions(source: ProposedSource, findings: Sequence[Finding]) -> Prop
     loose = tuple(column for column in source.loose if column not in keys | asked)
     names = {subject: table.name for subject, table in tables.items()}
     stated = [_with_values(finding, tables[finding.subject]) for finding in findings]
-    questions = _questions([*stated, *kept], names, links)
+    strays = {
+        f"{names[finding.subject]}.{finding.column}": text
+        for finding in findings
+        for text in _strays(finding, tables[finding.subject])
+    }
+    questions = _questions([*stated, *kept], names, links, strays)
     return replace(source, questions=(*source.questions, *questions), loose=loose)
 
 
 def _with_values(finding: Finding, table: ProposedMap) -> Finding:
-    """Return the finding, which states how many values its column has."""
+    """Return the finding, which states how many values its column has, and other numbers."""
     values = dict(table.values).get(finding.column)
-    return replace(finding, text=f"{finding.text} The column has {values}.") if values else finding
+    facts = [f"The column has {values}."] if values else []
+    return replace(finding, text=" ".join([finding.text, *facts, *_strays(finding, table)]))
+
+
+def _strays(finding: Finding, table: ProposedMap) -> list[str]:
+    """Return what is said of the numbers of a column that are no key."""
+    return [text for column, to, text in table.strays if column == finding.column and to in finding.keys]
 
 
 def _tables_of_subjects(source: ProposedSource) -> dict[str, ProposedMap]:
@@ -88,7 +100,12 @@ def _tables_of_subjects(source: ProposedSource) -> dict[str, ProposedMap]:
     return {subject: table for table in source.maps for subject in source.subjects(table.name)}
 
 
-def _questions(findings: Iterable[Finding], names: Mapping[str, str], links: Sequence[str] = ()) -> Iterator[str]:
+def _questions(
+    findings: Iterable[Finding],
+    names: Mapping[str, str],
+    links: Sequence[str] = (),
+    strays: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[str]:
     """Yield the first finding of each kind, with the columns of further ones.
 
     A column that may refer to known keys is another kind than one with texts that may have ids in them.
@@ -97,6 +114,7 @@ def _questions(findings: Iterable[Finding], names: Mapping[str, str], links: Seq
         findings: Findings about the tables of one source, or about the plan as a whole.
         names: The subjects of tables, each to the name of its table.
         links: Further columns of link tables that may have ids, as ``table.column``.
+        strays: Columns, as ``table.column``, each with what is said of its numbers that are no key.
     """
 
     def place(finding: Finding) -> str:
@@ -112,9 +130,13 @@ def _questions(findings: Iterable[Finding], names: Mapping[str, str], links: Seq
         places = dict.fromkeys(place(each) for each in known if each.text != first.text)
         places |= dict.fromkeys(links if (id, has_keys) == with_links else ())
         keys = {place(each): each.keys for each in known}
-        others = [f"{each}{_meant(keys.get(each, ()))}" for each in places if each != place(first)]
+        others = [
+            f"{each}{_meant(keys.get(each, ()))}{f': {strays[each]}' if each in strays else ''}"
+            for each in places
+            if each != place(first)
+        ]
         text = merge_findings(each for each in known if each.text == first.text)[0].sentence
-        if len(others) > _MOST_IN_A_SENTENCE:
+        if len(others) > _MOST_IN_A_SENTENCE or not strays.keys().isdisjoint(places.keys() - {place(first)}):
             shown, hidden = others[:_MOST_PLACES], len(others) - _MOST_PLACES
             items = [*shown, *([f"{hidden} more"] if hidden > 0 else [])]
             yield LINE_OF_DECISION.join([f"{text} Decide the same about:", *items, f"[{id}]"])

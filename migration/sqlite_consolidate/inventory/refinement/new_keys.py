@@ -76,6 +76,11 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: 
         open_key=tuple(open_key(table, loose)),
         parents=frozenset(parents | {folded(each.parent) for each in table.foreign_keys}),
         values=tuple((each.column, each.text) for each in database.statistics_of(table.name)),
+        strays=tuple(
+            (each.column, ".".join(each.strays.to), each.strays.text)
+            for each in database.unstated_of(table.name)
+            if each.strays
+        ),
         refers=tuple(
             ProposedRefers(each.column, ".".join(to), each.when, each.by, each.joined, each.sentinels)
             for each, to in stated

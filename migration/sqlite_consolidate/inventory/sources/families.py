@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from sqlite_consolidate.engine.checks.left_objects import name_of_conflict
 from sqlite_consolidate.engine.sqlite.pattern_files import matching_files
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.references.unstated_references import unite_strays
 from sqlite_consolidate.inventory.sources.kinds import Kinds, schema_of, unite_databases
 from sqlite_consolidate.inventory.sources.table_versions import agree, fits_into, same_version, unite_all, users_of
 from sqlite_consolidate.plan.patterns import has_wildcard
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Table, TriggerOrView
     from sqlite_consolidate.inventory.inspection import CountedTable, Database
     from sqlite_consolidate.inventory.inventory import Entry
-    from sqlite_consolidate.inventory.references.unstated_references import UnstatedReference
+    from sqlite_consolidate.inventory.references.unstated_references import StrayNumbers, UnstatedReference
 
 _YEAR_AND_MONTH = re.compile(r"(?<!\d)(19|20)\d\d([-_.](\d\d[-_.])?)?$")
 _Width = Literal["date", "word", "letter"]
@@ -340,7 +341,8 @@ def _united_references(files: Sequence[Sequence[UnstatedReference]]) -> tuple[Un
         if any(reference.among for reference in filled):
             united.append(_in_all_files(filled))
         else:
-            united += cases.values() if is_known else [replace(filled[0], to=None, when="", by="")]
+            every = [*cases.values()] if is_known else [replace(filled[0], to=None, when="", by="")]
+            united += [each if each.to else replace(each, strays=_all_strays(filled)) for each in every]
     return tuple(united)
 
 
@@ -351,6 +353,14 @@ def _with_all_sentinels(reference: UnstatedReference, known: Sequence[UnstatedRe
         if each.is_empty or (each.when, each.to) == (reference.when, reference.to):
             rows.update(dict(each.sentinels))
     return replace(reference, sentinels=tuple(sorted(rows.items(), reverse=True)))
+
+
+def _all_strays(known: Sequence[UnstatedReference]) -> StrayNumbers | None:
+    """Return the numbers of all files that are no key, or None if a file has mostly others."""
+    strays = [each.strays for each in known if each.strays]
+    if not strays or any((each.strays.to if each.strays else each.to) != strays[0].to for each in known):
+        return None
+    return unite_strays(strays)
 
 
 def _in_all_files(known: Sequence[UnstatedReference]) -> UnstatedReference:
