@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sqlite_consolidate.findings import merge_findings
+from sqlite_consolidate.plan.model import Source
+from sqlite_consolidate.plan.patterns import expand
 from tests.support.databases import TARGET, Bench, source, table
 
 PEOPLE = "CREATE TABLE people(id INTEGER PRIMARY KEY, name)"
@@ -95,6 +98,9 @@ def test_setting_about_a_person_is_a_finding(bench: Bench, name: str, value: str
         ("id INTEGER PRIMARY KEY, name, value", "owner", 17, 1),
         ("id INTEGER PRIMARY KEY, name, price", "rootTagID", 17, 0),
         ("id INTEGER, name TEXT PRIMARY KEY, value", "root_tag_id", 17, 1),
+        ("id INTEGER, name TEXT PRIMARY KEY, number", "editor_person", 17, 1),
+        ("id INTEGER, name TEXT PRIMARY KEY, version", "editor_person", 17, 0),
+        ("id INTEGER, name TEXT PRIMARY KEY, row_count", "editor_person", 17, 0),
     ],
 )
 def test_setting_with_another_key_may_be_an_id(
@@ -134,3 +140,20 @@ def test_setting_that_is_not_utf8_is_no_finding(bench: Bench) -> None:
     inspected = bench.survey(source("b.db", table("people", keys="renumber"), "pref"))
 
     assert "id-unfollowed" not in {each.id for each in inspected.findings}
+
+
+def test_settings_of_a_pattern_are_one_finding(bench: Bench) -> None:
+    """Each file has the same one."""
+    create(bench)
+    files = ["p-1.db", "p-2.db"]
+    for file in files:
+        bench.database(file, PEOPLE, "INSERT INTO people VALUES (1, 'a'), (17, 'b')", PREF)
+        bench.execute(file, "INSERT INTO pref VALUES ('editor_person', 17)")
+    tables = [table("people", keys="renumber"), table("pref", on_conflict="skip-identical")]
+    pattern = Source(name="many", file="p*.db", tables=tables)
+
+    inspected = bench.survey_of(expand(bench.plan(pattern), lambda _pattern: files))
+
+    findings = [each for each in inspected.findings if each.id == "id-unfollowed"]
+    assert [each.subject for each in findings] == ["p-1.db:pref", "p-2.db:pref"]
+    assert len(merge_findings(findings)) == 1

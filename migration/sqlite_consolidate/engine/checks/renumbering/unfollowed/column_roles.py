@@ -78,6 +78,7 @@ _OWN_ROW_WORDS, _KIN_WORDS = _last_words(_OWN_ROWS), frozenset({"child", "parent
 _AMOUNT_WORDS, _SWITCH_WORDS = _last_words(_AMOUNTS + _NO_PERSONS), frozenset(_SWITCHES.split())
 _ARRANGE_WORDS = frozenset(_ARRANGES.split())
 _NUMBERS = _last_words("no nr num number")
+_VALUES = _NUMBERS | {"value"}
 
 
 def starts_like_an_amount(words: list[str]) -> bool:
@@ -215,6 +216,11 @@ def is_certain_amount(column: str) -> bool:
         words = words[:-1] or words
     is_measured = not _MEASURE_WORDS.isdisjoint((words[0], words[-1])) or starts_like_an_amount(words)
     return is_measured and not ENDS_LIKE_AN_ID.fullmatch(column)
+
+
+def names_a_value(column: str) -> bool:
+    """Return whether a column may have the value of a setting, as ``number`` may."""
+    return words_of_name(column)[-1] in _VALUES
 
 
 def is_measure(column: str) -> bool:

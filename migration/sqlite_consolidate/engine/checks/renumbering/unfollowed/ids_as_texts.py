@@ -10,7 +10,9 @@ from sqlite_consolidate.engine.checks.merged_files.setting_names import name_of_
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import (
     ENDS_LIKE_AN_ID,
     is_amount,
+    is_certain_amount,
     is_person_of_setting,
+    names_a_value,
     table_of_setting,
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
@@ -198,7 +200,7 @@ def values_named_by_their_rows(
 
     The key or the name of such a row is a text, which is named like a reference (``vip_customer_id``). Or it names a
     table (``editor_person``), a person (``owner``) or a row of any table (``rootTagID``), and the number is a key
-    there. A person, or a row of any table, is one of the same database.
+    there. A person, or a row of any table, is one of the same database. A column such as ``version`` has amounts.
     """
     if not changing.references or mapping.table.kind != "table":
         return
@@ -212,7 +214,8 @@ def values_named_by_their_rows(
         for end in ends
         if end[0].source.name == mapping.source.name
     }
-    for column in (name for name, _ in mapping.columns if name != key and name not in mapping.shifted):
+    others = (name for name, _ in mapping.columns if name != key and name not in mapping.shifted)
+    for column in (name for name in others if not is_certain_amount(name) or names_a_value(name)):
         name, value = quoted(key), quoted(column)
         is_number = f"typeof({name}) = 'text' AND (({INTEGER.format(value)}) OR ({TEXT.format(value)}))"
         rows = f"FROM {quoted(mapping.table_map.name)} WHERE {is_number} AND {name}"
@@ -233,13 +236,22 @@ def values_named_by_their_rows(
             named += [known] if known else []
         if named:
             parents = [parent for each in named for parent in each]
-            tables = dict.fromkeys(f"{parent.table_map.name} ({parent.source.name})" for parent in parents)
+            tables = dict.fromkeys(f"{parent.table_map.name}{_source_name(parent, mapping)}" for parent in parents)
             text = (
                 f"will keep the number in column {column} while the keys of {join_first_names([*tables])} change. The"
                 f" {key} of the row is named like a reference to it. If the number is such a key,"
                 f" {ways_to_keep_meaning(followed, parents)}."
             )
             yield Finding.of("id-unfollowed", mapping.subject, text, count=len(named), noun="row", column=column)
+
+
+def _source_name(parent: TableMapping, mapping: TableMapping) -> str:
+    """Return the source of a table in parentheses, or nothing for the same file of a pattern.
+
+    Findings about several files have one text then, and are one.
+    """
+    is_same = parent.source.is_of_pattern and parent.source.name == mapping.source.name
+    return "" if is_same else f" ({parent.source.name})"
 
 
 def values_of_named_columns(
