@@ -99,6 +99,8 @@ def test_index_of_rows_that_are_kept_apart_is_left(tmp_path: Path) -> None:
     tables, rebuilds, leaves, decisions = proposed(tmp_path, f"{ROWS}{row(1)}", phone)
 
     assert (tables, rebuilds, leaves, decisions) == (["phone_message"], [], ["words"], 2)
+    [leave] = load(tmp_path / "read-again.toml").sources[0].leave
+    assert leave.reason.startswith("words: ")
 
 
 def test_index_that_gets_no_row_is_not_rebuilt(tmp_path: Path) -> None:

@@ -76,10 +76,9 @@ def rebuild_over_shared(
     return replace(source, maps=maps)
 
 
-def left_index(name: str, fact: str) -> ProposedLeave:
+def left_index(name: str, reason: str) -> ProposedLeave:
     """Return the entry that leaves a search index behind, with its decision."""
-    question = f"{name} {fact} It is left out. Rebuild it in the target, or confirm the reason."
-    return ProposedLeave(name, f"{name} {fact}", (question,))
+    return ProposedLeave(name, reason, (f"{reason} It is left out. Rebuild it in the target, or confirm the reason.",))
 
 
 def rebuild_stale_indexes(proposal: Proposal, problems: Sequence[Problem]) -> tuple[Proposal, list[Problem]]:
@@ -131,7 +130,7 @@ def leave_unmovable_indexes(proposal: Proposal, problems: Sequence[Problem]) -> 
     for source in proposal.sources:
         facts = {index.name: _reason(source, index, refused, rebuilt) for index in source.maps if index.is_index}
         copied = {index.name for index in source.maps if index.stores_rows}
-        leaves = [left_index(name, fact) for name, fact in facts.items() if fact and name not in copied]
+        leaves = [left_index(name, f"{name}: {fact}") for name, fact in facts.items() if fact and name not in copied]
         kept = tuple(
             replace(each, is_index=False, stores_rows=False) if facts.get(each.name) else each
             for each in source.maps
@@ -150,5 +149,5 @@ def _reason(source: ProposedSource, index: ProposedMap, refused: dict[str, str],
     if subject := next((each for each in sorted(source.subjects(index.name)) if each in refused), ""):
         return refused[subject]
     if index.into != index.name or folded(index.name) not in rebuilt:
-        return "is a search index whose rows are not in the target under the same names."
+        return "the rows of this search index are not in the target under the same names."
     return ""

@@ -119,7 +119,7 @@ class SourceProposal:
             related = self._related.get(folded(table.name), {})
             self.maps.append(replace(index, related=related))
         else:
-            self.leaves.append(left_index(table.name, fact))
+            self.leaves.append(left_index(table.name, f"{table.name} {fact}"))
 
 
 def _left_index(index: Index) -> ProposedLeave:
