@@ -127,6 +127,18 @@ def test_equal_migrations_without_a_key_are_left(tmp_path: Path) -> None:
     assert decisions == 0
 
 
+def test_equal_bookkeeping_with_numbers_is_no_decision(tmp_path: Path) -> None:
+    """Things under such keys could be others in each file."""
+    tables = "strapi_migrations", "strapi_database_schema", "migrations_lock"
+    rows = "CREATE TABLE {0}(id INTEGER PRIMARY KEY, name, time); INSERT INTO {0} VALUES (1, 'a', '2024-01-01');"
+    sql = "".join(rows.format(name) for name in tables)
+
+    source, decisions = propose(tmp_path, "x1", sql + KEYED, sql + KEYED, other="x")
+
+    assert {each.name: each.into for each in source.maps if each.name in tables} == {name: name for name in tables}
+    assert decisions == 0
+
+
 def test_text_that_is_not_utf8_is_compared_as_bytes(tmp_path: Path) -> None:
     """Such a row does not make the database unreadable."""
     sql = f"{KEYED}INSERT INTO {{0}} VALUES (CAST(x'ff{{1}}' AS TEXT))"

@@ -18,6 +18,7 @@ MIGRATION_STAMPS = frozenset(
         "__drizzle_migrations",
         "__efmigrationshistory",
         "__efmigrationslock",
+        "_fluent_migrations",
         "_prisma_migrations",
         "_sqlx_migrations",
         "_yoyo_log",
@@ -30,6 +31,7 @@ MIGRATION_STAMPS = frozenset(
         "atlas_schema_revisions",
         "databasechangelog",
         "databasechangeloglock",
+        "directus_migrations",
         "django_migrations",
         "doctrine_migration_versions",
         "flyway_schema_history",
@@ -38,21 +40,30 @@ MIGRATION_STAMPS = frozenset(
         "grdb_migrations",
         "knex_migrations",
         "knex_migrations_lock",
-        "mikro_orm_migrations",
+        "kysely_migration",
+        "kysely_migration_lock",
         "meta",
         "migratehistory",
         "migration_log",
         "migration_versions",
         "migrations",
+        "migrations_lock",
+        "mikro_orm_migrations",
+        "payload_migrations",
         "phinxlog",
+        "play_evolutions",
         "refinery_schema_history",
         "room_master_table",
         "schema_info",
         "schema_migrations",
         "schema_version",
+        "seaql_migrations",
         "sequelizemeta",
         "settings",
         "south_migrationhistory",
+        "strapi_database_schema",
+        "strapi_migrations",
+        "strapi_migrations_internal",
         "typeorm_metadata",
         "versioninfo",
         "z_metadata",
@@ -65,7 +76,8 @@ MIGRATION_STAMPS = frozenset(
 _OF_FRAMEWORKS = re.compile(
     r"(auth|authtoken|django)_|(action_mailbox|action_text|active_storage|solid_(cable|cache|queue))_"  # Django, Rails
     r"|(failed_jobs|job_batches|cache_locks|personal_access_tokens|password_reset(_token)?s)$"  # Laravel
-    r"|aspnet|gpkg_|rtree_|spatial_ref_sys|geometry_columns|z_"  # ASP.NET, GeoPackage, SpatiaLite, Core Data
+    r"|aspnet|gpkg_|rtree_|spatial_ref_sys|geometry_columns"  # ASP.NET, GeoPackage, SpatiaLite
+    r"|strapi_|z_"  # Strapi, Core Data
 )
 
 _MAX_ROWS = 10_000
