@@ -79,6 +79,32 @@ def test_foreign_key_to_an_unlisted_column_does_not_follow(library: Bench) -> No
     assert 'renumber = ["shelf"]' in problem.hint
 
 
+@pytest.mark.parametrize("condition", ["oid IS NOT NULL", '"oid" NOTNULL', "[OID] NOT NULL"])
+def test_index_without_nulls_is_a_key(bench: Bench, condition: str) -> None:
+    """It tells the same rows apart as an index over all rows.
+
+    A stated reference follows its column.
+    """
+    for file, label in ((TARGET, "t"), ("b.db", "b")):
+        bench.database(
+            file,
+            "CREATE TABLE book(isbn TEXT PRIMARY KEY, oid INTEGER)",
+            f"CREATE UNIQUE INDEX numbers ON book(oid) WHERE {condition}",
+            "CREATE TABLE loan(nr INTEGER PRIMARY KEY, item INT)",
+            f"INSERT INTO book VALUES ('{label}1', 1), ('{label}2', 2), ('{label}3', NULL), ('{label}4', NULL)",
+            "INSERT INTO loan VALUES (1, 2)",
+        )
+    copied = bench.copied(moved(["oid"]))
+
+    assert copied.rows("SELECT oid FROM book WHERE isbn LIKE 'b%' ORDER BY isbn") == [(3,), (4,), (None,), (None,)]
+    lent = copied.rows("SELECT isbn FROM loan JOIN book ON oid = item ORDER BY nr")
+    assert lent == [("t2",), ("b2",)]
+    assert failed_subjects([*keys_mapped(copied.compared), *references_kept(copied.compared)]) == []
+    copied.con.execute("UPDATE loan SET item = 3 WHERE nr = 2")
+    assert "loan.item" in failed_subjects(keys_mapped(copied.compared))
+    assert failed_subjects(references_kept(copied.compared)) != []
+
+
 @pytest.mark.parametrize(
     ("declaration", "named"),
     [

@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.checks.references.mapped_names import (
 )
 from sqlite_consolidate.engine.merge.column_types import column_affinity
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
+from sqlite_consolidate.engine.sqlite.schema.keyless_rows import omits_only_nulls
 from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
@@ -51,13 +52,12 @@ class ReferredKey:
 
     @property
     def is_unique(self) -> bool:
-        """Return whether a unique key of the table has exactly these columns and collations.
-
-        A column may be generated.
-        """
+        """Return whether a unique key has exactly these columns, generated or not, and collations."""
         pairs = {(folded(name), folded(coll)) for name, coll in zip(self.columns, self.collations, strict=True)}
         computed = [
-            [(name or "", coll) for name, _, coll in i.terms] for i in computed_keys(self.table) if not i.partial
+            [(name or "", coll) for name, _, coll in index.terms]
+            for index in computed_keys(self.table)
+            if not index.partial or omits_only_nulls(index)
         ]
         keys = [*keys_of(self.table), *computed]
         return any({(folded(name), folded(coll)) for name, coll in key} == pairs for key in keys)

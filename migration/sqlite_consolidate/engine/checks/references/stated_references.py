@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.content.projection import column_of
 from sqlite_consolidate.engine.merge.table_mapping import StatedReference
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_for_inspection
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
-from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
+from sqlite_consolidate.engine.sqlite.schema.keyless_rows import unique_columns
 from sqlite_consolidate.engine.sqlite.schema.row_conditions import EVALUABLE, evaluation_error, row_condition
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
@@ -168,7 +168,7 @@ def _stated(
     table, to = parent
     if (folded(table.name), folded(to)) == (folded(mapping.table_map.name), folded(column)):
         return mistake_at(loc, "no-effect", f"column {column} would refer to itself.", "Remove refers.")
-    if not any(len(key) == 1 and folded(key[0][0]) == folded(to) for key in keys_of(table)):
+    if [folded(to)] not in unique_columns(table):
         fact = f"{table.name} of {in_quotes(mapping.source.name)} has no unique key of {to} alone."
         return mistake_at(loc, "refers-no-key", fact, "Refer to a column that tells the rows of its table apart.")
     if by := _declared_by(databases, mapping, column, table.name, to):

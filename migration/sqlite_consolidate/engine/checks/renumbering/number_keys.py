@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.mapped_names import target_column
 from sqlite_consolidate.engine.merge.column_types import column_affinity
-from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
+from sqlite_consolidate.engine.sqlite.schema.keyless_rows import unique_columns
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.problem import Problem
 
@@ -64,7 +64,7 @@ def number_problem(mapping: TableMapping, column: Column) -> Problem | None:
         fact = f"column {name} is its primary key, which keys and not renumber gives new numbers."
         if mapping.source.keys_of(mapping.table_map) != "renumber":
             hint = 'Write keys = "renumber", and remove it from renumber.'
-    elif table.kind == "table" and any([folded(key) for key, _ in each] == [folded(name)] for each in keys_of(table)):
+    elif table.kind == "table" and any(names == [folded(name)] for names in unique_columns(table)):
         return None
     elif index := _partial_index(table, name):
         fact = f"column {name} is unique only in the rows of its partial index {index}, and renumber takes all rows."
@@ -84,7 +84,7 @@ def _partial_index(table: Table, name: str) -> str:
 def is_unique(mapping: TableMapping, key: str) -> bool:
     """Return whether a key tells the rows of the target apart, alone or with constants."""
     name, stated = folded(target_column(mapping, key)), set(map(folded, mapping.stated_constants))
-    keys = [{folded(column) for column, _ in columns} for columns in keys_of(mapping.into)]
+    keys = map(set, unique_columns(mapping.into))
     return any(name in columns and columns - {name} <= stated for columns in keys)
 
 

@@ -1,4 +1,4 @@
-"""Find the rows that no unique key tells apart, because each of their keys has a NULL.
+"""Find columns that are unique but for NULL, and rows with a NULL in each unique key.
 
 A key may be an index on expressions, which has a NULL wherever an expression yields one.
 """
@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
+from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN, words_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Index, Table
 
 _ORDER = ("asc", "desc")
+_NOT_NULL = (["is", "not", "null"], ["not", "null"], ["notnull"])
 
 
 def rows_without_key(table: Table) -> str:
@@ -25,6 +27,23 @@ def rows_without_key(table: Table) -> str:
     if not keys or table.alias or table.without_rowid or not table.rowid:
         return ""
     return " AND ".join(f"({' OR '.join(f'({term}) IS NULL' for term in terms)})" for terms in keys)
+
+
+def omits_only_nulls(index: Index) -> bool:
+    """Return whether a partial index has each row whose only column is not NULL.
+
+    A unique one then tells the same rows apart as an index over all rows, because SQLite takes NULLs for different.
+    """
+    column = folded(index.terms[0][0] or "") if len(index.terms) == 1 else ""
+    words = words_of(index.sql) if column and index.partial else []
+    return any(words[-len(end) :] == end for end in (["where", column, *not_null] for not_null in _NOT_NULL))
+
+
+def unique_columns(table: Table) -> list[list[str]]:
+    """Return the folded columns of each key, and those that are unique but for NULL."""
+    keys = [[folded(name) for name, _ in key] for key in keys_of(table)]
+    indexes = (index for index in table.indexes if index.unique and omits_only_nulls(index))
+    return keys + [[folded(name or "") for name, *_ in index.terms] for index in indexes]
 
 
 def key_terms(index: Index) -> list[str]:
