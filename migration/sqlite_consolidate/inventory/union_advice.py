@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.inventory.proposed_parts import ProposedMap
 
+_MOST_REFERENCES = 6  # in a sentence
 _DIFFERENT = (
-    'remove {into}. If rows with equal keys are different rows, set `keys = "renumber"` in this [[source]]{kept} and '
-    "state by `refers` which columns have these keys{texts}. If they are the same rows, write {lines}. {loss}"
+    'remove {into}. If rows with equal keys are different rows, set `keys = "renumber"` in this [[source]]{kept}'
+    "{matched} and state by `refers` which columns have these keys{known}{texts}. If they are the same rows, write "
+    "{lines}. {loss}"
 )
 _UNITE_NEW_KEYS = (
     "remove `into` of each, and map `columns` that have other names. Where a row of one file is that of another, say "
@@ -25,7 +27,7 @@ _UNITE_BY_MATCH = (
 )
 _LOSS = (
     "Where such rows differ, the values of this file are lost, or those of the target by "
-    '`on_conflict = "prefer-source"`.'
+    '`on_conflict = "prefer-source"`, and what refers to one of them means the row that stays.'
 )
 _OPEN_KEY = (
     "remove `into`. State by `refers` which columns have keys of this file. If none has, choose by `on_conflict` which "
@@ -76,7 +78,28 @@ def _unite_by_keys(apart: Sequence[ProposedMap], maps: Sequence[ProposedMap], in
         return _UNITE_BY_MATCH.format(into=into, lines=lines, loss=_LOSS)
     fixed = [each.name for each in apart if each.key and not each.has_integer_key and not each.parents]
     texts = f". Choose by `on_conflict` which of two rows of {join_first_names(fixed)} stays" if fixed else ""
-    return _DIFFERENT.format(into=into, kept=keep_keys_of(maps), texts=texts, lines=lines, loss=_LOSS)
+    matches = [f"`match = [{_strings(each.unique)}]` for {each.name}" for each in apart if _is_matched(each)]
+    matched = f", write {join_names(matches)} where equal values mean the same row," if matches else ""
+    references = _references_to(apart, maps)
+    known = f", such as {join_first_names(references, _MOST_REFERENCES)}" if references else ""
+    parts = {"kept": keep_keys_of(maps), "matched": matched, "known": known, "texts": texts}
+    return _DIFFERENT.format(into=into, lines=lines, loss=_LOSS, **parts)
+
+
+def _is_matched(table_map: ProposedMap) -> bool:
+    """Return whether other columns than the key tell which row of another file a row is."""
+    return bool(table_map.unique and table_map.has_integer_key)
+
+
+def _references_to(apart: Sequence[ProposedMap], maps: Sequence[ProposedMap]) -> list[str]:
+    """Return the columns that refer to some tables without a FOREIGN KEY, with the key."""
+    names = {each.name for each in apart}
+    return [
+        f"{table_map.name}.{each.column} (to = {toml_string(each.to)})"
+        for table_map in maps
+        for each in table_map.refers
+        if each.to.rpartition(".")[0] in names
+    ]
 
 
 def keep_keys_of(maps: Sequence[ProposedMap]) -> str:
@@ -92,8 +115,9 @@ def _key_lines(apart: Sequence[ProposedMap]) -> list[str]:
         if each.is_keyless:
             names.setdefault('`rowids = "renumber"`', []).append(each.name)
         elif each.key:
-            columns = ", ".join(map(toml_string, each.key))
-            names.setdefault(f'`match = [{columns}]` and `on_conflict = "prefer-target"`', []).append(each.name)
+            names.setdefault(f'`match = [{_strings(each.key)}]` and `on_conflict = "prefer-target"`', []).append(
+                each.name
+            )
     return [f"{line} for {join_names(tables)}" if len(apart) > 1 else line for line, tables in names.items()]
 
 
@@ -101,7 +125,7 @@ def _lines(apart: Sequence[ProposedMap], keys: str) -> Iterator[str]:
     """Yield the lines that each table needs to be one with that of another file."""
     for each in apart:
         columns = each.differs_by or (each.unique if each.new_keys(keys) else ())
-        match = f"`match = [{', '.join(map(toml_string, columns))}]`"
+        match = f"`match = [{_strings(columns)}]`"
         if each.differs_by:
             lines = f'{match} and `on_conflict = "prefer-target"`'
         elif columns:
@@ -111,3 +135,7 @@ def _lines(apart: Sequence[ProposedMap], keys: str) -> Iterator[str]:
         else:
             continue
         yield lines + (f" for {each.name}" if len(apart) > 1 else "")
+
+
+def _strings(columns: Sequence[str]) -> str:
+    return ", ".join(map(toml_string, columns))

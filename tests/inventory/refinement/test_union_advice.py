@@ -37,6 +37,23 @@ PEOPLE = (
     "INSERT INTO seat VALUES (1, 1, '{0}');"
 ) + "".join(f"CREATE TABLE {{0}}_{number}(a); INSERT INTO {{0}}_{number} VALUES (1);" for number in range(9))
 
+CUSTOMERS = "CREATE TABLE customer(id INTEGER PRIMARY KEY, code TEXT UNIQUE, name); INSERT INTO customer VALUES {};"
+CARDS = CUSTOMERS.format("(1, 'K1', 'Al'), (2, 'K2', 'Bo')") + (
+    "CREATE TABLE card(customer REFERENCES customer(id)); INSERT INTO card VALUES (1), (2);"
+    "CREATE TABLE campaign(name); INSERT INTO campaign VALUES ('x')"
+)
+OUTLET = CUSTOMERS.format("(1, 'K2', 'Bo'), (2, 'K9', 'Zoe')") + (
+    "CREATE TABLE sale(id INTEGER PRIMARY KEY, buyer INT, sku); INSERT INTO sale VALUES (1, 1, 'hat'), (2, 2, 'coat');"
+    "CREATE TABLE clerk(name); INSERT INTO clerk VALUES ('x')"
+)
+SALES = "SELECT c.code, s.sku FROM customer c JOIN sale s ON s.buyer = c.id"
+STORE = f"""\
+import sqlite3
+sqlite3.connect("cards.db")
+sqlite3.connect("cards.db")
+sqlite3.connect("outlet.db").execute("{SALES}")
+"""
+
 
 def united(plan: str, lines: dict[str, list[str]]) -> str:
     """Return a plan without ``into``, and with further lines for some tables."""
@@ -130,3 +147,21 @@ def test_rows_of_two_programs_can_be_different(tmp_path: Path) -> None:
     plan = plan.replace(f'name = "{source.name}"\n', f'name = "{source.name}"\nkeys = "renumber"\n')
     query = "SELECT name FROM person JOIN seat ON who = person.id"
     assert rows_after(tmp_path, plan, query) == [("x a",), ("y a",)]
+
+
+def test_joined_columns_follow_the_rows_they_mean(tmp_path: Path) -> None:
+    """Code states to what a column refers, and equal codes mean the same customer."""
+    (tmp_path / "store.py").write_text(STORE)
+    refined = proposal_of(tmp_path, outlet=OUTLET, cards=CARDS)
+    [source] = refined.proposal.sources
+    [decision] = [text for text in source.decide if "outlet_customer" in text]
+
+    [match] = re.findall(r"`(match = [^`]+)` for customer", decision)
+    [(table, column, to)] = re.findall(r'(\w+)\.(\w+) \(to = "(.+?)"\)', decision)
+    assert (source.keys, match, table, column, to) == ("", 'match = ["code"]', "sale", "buyer", "customer.id")
+    plan = united(render_plan(refined.proposal, "2026-11-29"), {"customer": [match]})
+    sale = (
+        f'  [[source.table]]\n  name = "sale"\n    [[source.table.refers]]\n    column = "{column}"\n    to = "{to}"\n'
+    )
+    plan = plan.replace('tables = "*"\n', f'keys = "renumber"\ntables = "*"\n{sale}')
+    assert rows_after(tmp_path, plan, SALES) == [("K2", "hat"), ("K9", "coat")]
