@@ -99,3 +99,13 @@ def test_key_of_a_third_reference_is_its_own(tmp_path: Path) -> None:
     members = "CREATE TABLE member(name, user_group_id INT); INSERT INTO member VALUES ('a', 2);"
 
     assert known(tmp_path, USERS + groups + members) == {"member.user_group_id": "user_groups.id"}
+
+
+@pytest.mark.parametrize(("key", "expected"), [("group_id", {}), ("number", {"user_groups.number": "users.id"})])
+def test_key_named_after_its_table_is_its_own(tmp_path: Path, key: str, expected: dict[str, str]) -> None:
+    """The name of the table begins with that of another one."""
+    groups = (
+        f"CREATE TABLE user_groups({key} INTEGER PRIMARY KEY, name); INSERT INTO user_groups VALUES (1, 'x'), (5, 'y');"
+    )
+
+    assert known(tmp_path, USERS + groups) == expected

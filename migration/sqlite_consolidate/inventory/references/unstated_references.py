@@ -133,8 +133,9 @@ def _shared_keys(
     """Yield each key that numbers the rows of another table.
 
     The table or the key has the name of the other one, as ``visit_source`` and ``visit_id`` have that of ``visits``.
-    The key of a table to which the other one refers is none. Numbers without gaps may be those of the table itself,
-    and are if a third table refers to them.
+    The key of a table to which the other one refers is none. A key with the name of its own table, such as ``run_id``
+    of ``statistics_runs``, is none either. Numbers without gaps may be those of the table itself, and are if a third
+    table refers to them.
 
     Args:
         con: Reads the database.
@@ -150,7 +151,8 @@ def _shared_keys(
     for table in tables:
         if len(table.primary_key) == 1 and not table.autoincrement:
             [column] = table.primary_key
-            starts = (by_words.get(start) for start in starts_of_name(table.name))
+            is_own = names_key_of(column, table.name, [column])
+            starts = (by_words.get(start) for start in starts_of_name(table.name) if not is_own)
             begun = [(other.name, other.primary_key[0]) for other in starts if other]
             begun = [parent for parent in begun if (table.name, folded(parent[0])) not in known][:1]
             for parent, key in (*begun, *_parents_of_key(table, column, named)):
