@@ -90,11 +90,18 @@ def test_place_beside_a_temporary_folder_can_mean_several(tmp_path: Path, text: 
 
 def test_pattern_of_folders_can_open_several(tmp_path: Path) -> None:
     """A path without one opens one file."""
-    write(tmp_path, "app.py", 'x = TOP.glob("*/log.db")\ny = TOP / "log.db"\n')
+    lines = (
+        'TOP.glob("*/log.db")',
+        'TOP.glob("**/log.db")',
+        'TOP.rglob("log.db")',
+        'TOP / "log.db"',
+        'open("log.db", 2 */ 3)',
+    )
+    write(tmp_path, "app.rb", "\n".join(lines))
 
     shared = find_shared_names(ScanScope(tmp_path, ["."], ["a/log.db"], "b/log.db"))
 
-    assert [each.opens_several for each in shared] == [True, False]
+    assert [each.opens_several for each in shared] == [True, True, True, False, False]
 
 
 def test_replaced_and_exempt_places_are_no_finding(tmp_path: Path) -> None:

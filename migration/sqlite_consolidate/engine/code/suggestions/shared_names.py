@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _OPENS_SEVERAL = (
     "If it does, let it open {target} only, and change its queries, because each one then reads the rows of all."
 )
-_PATTERN = re.compile(r"\*[^\s\"'`*]*/")
+_PATTERN = re.compile(r"\*[^\s\"'`*]*/[\w.]|\brglob\(")
 
 
 class SharedName(NamedTuple):
@@ -40,7 +40,7 @@ class SharedName(NamedTuple):
         mention: The place.
         files: The old databases that it can mean.
         is_beside: Whether its path leads from the folder of its own file to an old database.
-        opens_several: Whether its path has a wildcard for a folder.
+        opens_several: Whether its line has a pattern of folders.
     """
 
     mention: Mention
