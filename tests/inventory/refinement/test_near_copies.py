@@ -62,6 +62,14 @@ def test_each_of_several_copies_is_found(tmp_path: Path) -> None:
     assert {each[0] for each in copies} | {each[1] for each in copies} == {"m2.db", "m2-a.db", "m2-b.db"}
 
 
+def test_large_values_end_the_comparison(tmp_path: Path) -> None:
+    """A photo in the first row is enough, and no further row of its table is read."""
+    first, others = "INSERT INTO payment VALUES (0, zeroblob(1000001));", "INSERT INTO payment VALUES (9, 'new');"
+    copies = copies_of(tmp_path, **{**MONTHS, "m2": MONTHS["m2"] + first, "m2-fix": MONTHS["m2"] + first + others})
+
+    assert [each[2:] for each in copies] == [(1, 1)]
+
+
 @pytest.mark.parametrize(("step", "decisions"), [(0, 1), (10, 0)], ids=["new keys", "keys stay"])
 def test_doubled_rows_of_a_copy_are_a_decision(tmp_path: Path, step: int, decisions: int) -> None:
     """Equal rows under keys that stay become one row."""

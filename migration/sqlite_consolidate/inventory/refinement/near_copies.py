@@ -26,6 +26,7 @@ else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
 _ROWS, _FEWEST_ROWS, _ALL_ROWS = 1_000, 20, 200_000  # of a table of a file at most and at least, and of all files
+_BYTES = 1_000_000  # of a table of a file, after which no further row is read
 _SMALL = 100_000  # two files can have a row of smaller numbers by chance
 _MOST_COPIES = 20
 _QUESTION = (
@@ -124,9 +125,13 @@ def _rows(root: Path, database: Database, names: Collection[str], limit: int) ->
         with open_for_inspection(root / database.file) as con:
             read_text_losslessly(con)
             for table in tables:
+                size = 0
                 for row in con.execute(_query(table, limit)):
                     if any(map(_is_telling, row)):
                         yield hash((folded(table.name), *row))
+                    size += sum(len(value) for value in row if isinstance(value, (str, bytes)))
+                    if size > _BYTES:
+                        break
     except sqlite3.Error:
         return
 
