@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.merge.lost_constraints import (
     loses_autoincrement,
     lost_constraints,
 )
+from sqlite_consolidate.engine.merge.movable_tables import columns_in_one
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.merge.table_mapping import match_columns
 from sqlite_consolidate.engine.sqlite.schema.keyless_rows import rows_without_key
@@ -79,6 +80,9 @@ def match_tables(databases: InspectedDatabases, tables: list[MappedTable], limit
         new, problems = folded(table_map.into) in databases.target_schema.created_tables, list[Problem]()
         if place in equal:  # very many files have one schema, and share what follows from it
             mapping = replace(equal[place], source=source)
+        elif problem := columns_in_one(f"{source.file}:{table_map.name}", table_map, table):
+            databases.problems.append(problem)
+            continue
         else:
             mapping, problems = match_columns(databases.plan, source, table_map, table, into, new=new)
         if not problems:

@@ -135,6 +135,11 @@ class InspectedDatabases:
             and bool(self.sources[source.name].schema.table(table))
         )
 
+    @property
+    def is_incomplete(self) -> bool:
+        """Return whether a problem stops rows that the plan moves."""
+        return bool(self.unread or self.refused_into())
+
     def refused_into(self) -> set[str]:
         """Return the folded names of the target tables for which ``is_refused`` stops rows."""
         return {

@@ -50,7 +50,7 @@ def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> T
                 "Name it in a [[rebuild]] as well, and the run creates and fills it. Or leave it behind with a reason."
             )
         return Problem("virtual-table", subject, text, hint, criterion="values-fit")
-    return columns_in_one(subject, table_map, table) or table
+    return table
 
 
 def columns_in_one(subject: str, table_map: TableMap, table: Table) -> Problem | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
 from sqlite_consolidate.engine.checks.comparison.compare import foreign_keys
 from sqlite_consolidate.engine.sqlite.connections import open_existing
+from sqlite_consolidate.plan.parts.derived import Refresh, Stale
 from tests.support.databases import TARGET, Bench, failed_subjects, source, table
 from tests.support.thorough import sampled
 
@@ -18,6 +19,7 @@ DECLARED = "CREATE TABLE ch(id INTEGER PRIMARY KEY, p INTEGER REFERENCES p(id))"
 UNDECLARED = "CREATE TABLE ch(id INTEGER PRIMARY KEY, p INTEGER)"
 PARENTS = "INSERT INTO p VALUES (1, 'a')"
 CHILDREN = "INSERT INTO ch VALUES (1, 1), (2, 9), (3, 8), (4, NULL)"
+REFRESH = {"table": "p", "columns": ["v"], "set": "v = 1", "reason": "new"}
 Outcome = list[tuple[str, str, int]]
 
 
@@ -288,3 +290,35 @@ def test_foreign_key_of_the_target_waits_for_refused_rows(bench: Bench) -> None:
     assert refusals(bench, source("b.db", "ch")) == [("parents-missing", "b.db:ch", 3)]
     problems = bench.survey(source("a.db", "p"), source("b.db", "ch")).problems
     assert [(problem.id, problem.subject) for problem in problems] == [("no-place-for-column", "a.db:p")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [({"v": "w"}, "two-columns-in-one"), ({"x": "y"}, "no-such-column")],
+    ids=["one name", "no column"],
+)
+def test_entries_about_a_refused_table_have_no_problem(bench: Bench, columns: dict[str, str], problem: str) -> None:
+    """What names the table, its columns or its rows can be right."""
+    index = "CREATE VIRTUAL TABLE words USING fts5(v, content='p', content_rowid='id')"
+    bench.database(TARGET, PARENT.replace("v", "v, w"), index)
+    trigger = "CREATE TRIGGER up AFTER INSERT ON ch BEGIN INSERT INTO p(v) VALUES (new.id); END"
+    bench.database("b.db", PARENT.replace("v", "v, w"), DECLARED, trigger, "INSERT INTO ch VALUES (1, 1)")
+    children = table("ch", follows="p", none=[5])
+    entries: dict[str, Any] = {
+        "stale": [Stale(name="words", reason="later"), Stale(name="up", reason="later")],
+        "refreshes": [Refresh.model_validate(REFRESH)],
+    }
+
+    problems = bench.survey(source("b.db", table("p", columns=columns), children, keys="renumber"), **entries).problems
+
+    assert [each.id for each in problems] == [problem]
+
+
+def test_refresh_of_an_unread_table_has_no_problem(bench: Bench) -> None:
+    """The source that has the table is damaged."""
+    (bench.root / "b.db").write_bytes(b"x" * 4096)
+    refresh = Refresh.model_validate(REFRESH)
+
+    problems = bench.survey(source("b.db", "p"), refreshes=[refresh]).problems
+
+    assert [problem.id for problem in problems] == ["not-a-database"]

@@ -6,7 +6,7 @@ index lacks what it would have indexed, unless the sources bring that as well.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlite_consolidate.engine.checks.derived.arriving_rows import ArrivingRows, describe_rows
 from sqlite_consolidate.engine.checks.derived.declared_rebuilds import CRITERION, plan_rebuilds, rebuild_lines
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
-    from sqlite_consolidate.plan.parts.derived import Stale
+    from sqlite_consolidate.plan.parts.derived import Rebuild, Refresh, Stale
+
+    Entry = TypeVar("Entry", Rebuild, Refresh)
 
 _ACCEPT = 'accept that {0} is stale: [[stale]] with name = "{0}" and a reason'
 _MOVE_APART = "move the rows into a table of another name (into)"
@@ -47,8 +49,8 @@ def add_stale_data(databases: InspectedDatabases, limits: Limits) -> None:
             *(entry for entry in reader.of_indexes() if arriving.reaches(entry)),
             *_of_triggers(reader, arriving),
         ]
-        databases.rebuilt_indexes, problems = plan_rebuilds(reader, databases.plan.rebuilds)
-        databases.refreshes, refused = plan_refreshes(reader, databases.plan.refreshes)
+        databases.rebuilt_indexes, problems = plan_rebuilds(reader, _certain(databases, databases.plan.rebuilds))
+        databases.refreshes, refused = plan_refreshes(reader, _certain(databases, databases.plan.refreshes))
         unexplained = _unexplained(reader, databases)
     finally:
         reader.close()
@@ -205,6 +207,12 @@ def _assumed(arriving: ArrivingRows, derivation: Derivation) -> list[Finding]:
     return [Finding.of("trigger-not-fired", subject, text, count=rows)] if rows else []
 
 
+def _certain(databases: InspectedDatabases, entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries but those whose table another problem may keep from the target."""
+    schema = databases.target_schema.schema
+    return [entry for entry in entries if schema.table(entry.table) or not databases.is_incomplete]
+
+
 def _add_tables(arriving: ArrivingRows, stale: Sequence[Derivation]) -> None:
     """Add what would be stale, table by table, and a problem for each idle [[stale]]."""
     databases = arriving.databases
@@ -214,6 +222,8 @@ def _add_tables(arriving: ArrivingRows, stale: Sequence[Derivation]) -> None:
         for name in (table, *(derivation.name for derivation in derivations)):
             idle.pop(folded(name), None)
         _add_table(arriving, table, derivations)
+    if idle and databases.is_incomplete:
+        return  # a table may receive rows that a problem stops
     databases.problems += [
         Problem(
             "no-effect",
