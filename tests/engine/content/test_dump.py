@@ -19,6 +19,7 @@ from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.content.dump import dumped_digest, write_dump
 from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
+from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from tests.support.dumps import SHAPES, SHELL, content, dumped, filled, lines_of, load_by_shell, loaded
 from tests.support.missing.kinds import TABLES
@@ -217,6 +218,43 @@ def test_shell_restores_nothing_from_truncated_dump(tmp_path: Path) -> None:
     assert back.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
     assert back.execute("PRAGMA user_version").fetchone() == (0,)
     back.close()
+
+
+MARKED = "CREATE TABLE m(id INTEGER PRIMARY KEY AUTOINCREMENT, v); INSERT INTO m VALUES (1, 'a');"
+MARKS = [
+    "UPDATE sqlite_sequence SET seq = NULL",
+    "UPDATE sqlite_sequence SET seq = '70'",
+    "UPDATE sqlite_sequence SET seq = 70.9",
+    "UPDATE sqlite_sequence SET seq = 'x'",
+    "UPDATE sqlite_sequence SET name = 'M', seq = 70",
+    "DELETE FROM sqlite_sequence",
+    "INSERT INTO sqlite_sequence VALUES ('m', 70)",
+    "CREATE TABLE plain(v); INSERT INTO sqlite_sequence VALUES ('plain', 7)",
+]
+
+
+@pytest.mark.parametrize("change", MARKS)
+def test_mark_is_read_as_sqlite_reads_it(change: str) -> None:
+    """The next id shows what SQLite takes for the mark. A reloaded dump has the same one."""
+    con = filled()
+    con.executescript(MARKED + change)
+    mark = read_autoincrement_marks(con).get("m", 0)
+    back = loaded(dumped(con))
+
+    assert content(back) == content(con)
+    for each in (con, back):
+        each.execute("INSERT INTO m(v) VALUES ('b')")
+        assert each.execute("SELECT max(id) FROM m").fetchone() == (max(mark, 1) + 1,)
+
+
+def test_mark_without_an_autoincrement_table_is_left_out() -> None:
+    """SQLite keeps its table of marks, but a new database has none."""
+    con = filled()
+    con.executescript(MARKED + MARKS[-1] + "; DROP TABLE m")
+    back = loaded(dumped(con))
+
+    tables = digest_tables(back, read_schema(back))
+    assert dumped_digest(back, tables) == dumped_digest(con, digest_tables(con, read_schema(con)))
 
 
 def test_settings_come_before_what_they_are_for() -> None:

@@ -239,10 +239,23 @@ def left_out(schema: Schema) -> list[str]:
 
 
 def _write_marks(con: sqlite3.Connection, schema: Schema, encoding: str, out: TextIO) -> None:
-    marks = {name: mark for name, mark in read_autoincrement_marks(con).items() if schema.table(name)}
-    for name, mark in sorted(marks.items()):
-        out.write(f"DELETE FROM sqlite_sequence WHERE name={literal(name, encoding)};\n")
-        out.write(f"INSERT INTO sqlite_sequence VALUES({literal(name, encoding)},{mark});\n")
+    """Write the marks, which replace those that SQLite makes while it loads the rows."""
+    if any(table.autoincrement for table in schema.movable):
+        out.write("DELETE FROM sqlite_sequence;\n")
+    out.writelines(
+        f"INSERT INTO sqlite_sequence VALUES({literal(name, encoding)},{mark});\n"
+        for name, mark in sorted(_dumped_marks(con, schema).items())
+    )
+
+
+def _dumped_marks(con: sqlite3.Connection, schema: Schema) -> dict[str, int]:
+    """Return the marks of the tables of a dump.
+
+    Without an AUTOINCREMENT table, the dump has no table for them.
+    """
+    has_marks = any(table.autoincrement for table in schema.movable)
+    marks = read_autoincrement_marks(con) if has_marks else {}
+    return {name: mark for name, mark in marks.items() if schema.table(name)}
 
 
 def _write_late_objects(schema: Schema, out: TextIO) -> None:
@@ -263,9 +276,5 @@ def dumped_digest(con: sqlite3.Connection, contents: Mapping[str, TableDigest]) 
         contents: Digests of its tables.
     """
     schema = dumped_schema(read_schema(con))
-    marks = read_autoincrement_marks(con)
-    return digest_database(
-        schema,
-        {name: digest for name, digest in contents.items() if schema.table(name)},
-        {name: mark for name, mark in marks.items() if schema.table(name)},
-    )
+    tables = {name: digest for name, digest in contents.items() if schema.table(name)}
+    return digest_database(schema, tables, _dumped_marks(con, schema))
