@@ -66,6 +66,8 @@ WITH_SQL_OF_ROWS = {
     "key_map_file.py": "copies the lines of key maps, which belong to no projection",
     "matched_rows.py": "looks up numbers in the key maps",
     "levels.py": "orders the rows of a tree, and reads their keys only",
+    "match_problems.py": "counts the lines of key maps, which belong to no projection",
+    "followed_constants.py": "reads the key of the one row to which a constant of the plan refers",
     "key_maps.py": "compares the rows that projections give with those that the target has",
     "existing_rows.py": "holds the rows of the target beside those that projections give",
     "update_rows.py": "updates rows of the target with the values that projections give",

@@ -66,7 +66,7 @@ def of_schema_1(record: Record) -> dict[str, Any]:
     document["stages"] = [
         {key: stage[key] for key in stage if key not in ("reason", "read", "written")} for stage in document["stages"]
     ]
-    later = ("method", "identical", "rowids", "constants", "left", "unfollowed")
+    later = ("method", "identical", "rowids", "constants", "followed", "left", "unfollowed")
     document["moves"] = [{key: move[key] for key in move if key not in later} for move in document["moves"]]
     document["criteria"] = [
         {

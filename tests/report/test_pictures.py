@@ -78,11 +78,11 @@ def test_record_without_figures_has_no_picture(accepted: Record) -> None:
 
 def test_table_of_the_picture_shows_constants(accepted: Record) -> None:
     """A reader sees what tells rows of two sources apart."""
-    move = replace(accepted.moves[0], constants={"tenant": "'north'"})
+    move = replace(accepted.moves[0], constants={"tenant": "'north'", "dev": "1"}, followed={"dev": "2"})
 
     page = render_page(replace(accepted, moves=(move,)))
 
-    assert "<code>tenant = &#39;north&#39;</code>" in page
+    assert "<code>tenant = &#39;north&#39;</code><br><code>dev = 2</code>" in page
 
 
 def test_line_of_a_pattern_speaks_of_all_files(accepted: Record) -> None:
@@ -92,11 +92,17 @@ def test_line_of_a_pattern_speaks_of_all_files(accepted: Record) -> None:
     record = replace(
         accepted,
         sources=tuple(replace(source, name=f"phone:{file}", file=file) for file in files),
-        moves=tuple(replace(move, source=f"phone:{file}", constants={"file": file, "a": "1"}) for file in files),
+        moves=tuple(
+            replace(
+                move, source=f"phone:{file}", constants={"file": file, "a": "1", "b": "1"}, followed={"b": f"{key}"}
+            )
+            for key, file in enumerate(files, 1)
+        ),
         key_maps=tuple(KeyMapRecord(f"phone:{file}", "call", 90 * place) for place, file in enumerate(files)),
     )
 
     [line] = move_lines(sum_up_files(record)[0])
 
-    assert line.move.constants == {"file": "phones/0.db and 4 more values", "a": "1"}
+    constants = {"file": "phones/0.db and 4 more values", "a": "1", "b": "1 and 4 more values"}
+    assert line.move.constants == constants
     assert line.keys.startswith("by file")

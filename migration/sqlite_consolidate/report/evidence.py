@@ -128,7 +128,8 @@ class MoveRecord:
         method: Whether whole records or columns were copied; empty if unknown.
         identical: Number of skipped and replaced rows that are identical to the row that stays; None if unknown.
         rowids: ``kept`` where implicit rowids are compared although the rows have a key; otherwise empty.
-        constants: Columns of the target that the plan fills, to their values as SQL literals.
+        constants: Columns of the target that the plan fills, to their values in the plan as SQL literals.
+        followed: Those of them that refer to a row of the source with a new key, to that key.
         left: Rows that the plan leaves behind, by ``where`` and ``follows``.
         unfollowed: Number of these that ``follows`` leaves behind.
     """
@@ -145,6 +146,7 @@ class MoveRecord:
     identical: int | None = None
     rowids: str = ""
     constants: dict[str, str] = field(default_factory=dict)
+    followed: dict[str, str] = field(default_factory=dict)
     left: int = 0
     unfollowed: int = 0
 

@@ -322,6 +322,20 @@ def test_digest_with_kept_rowids_is_not_recomputed(rowids: str, *, is_accepted: 
     assert [fact.fits(passed) for fact in facts if fact.criterion == "rows-exact"] == [is_accepted]
 
 
+def test_followed_constant_of_a_move_is_one_of_its_constants() -> None:
+    """Its key is not the value of the plan."""
+    plan = planned()
+    plan = plan.model_copy(update={"sources": [plan.sources[0].model_copy(update={"constants": {"origin": 1}})]})
+    followed = {"origin": "2", "other": "3"}
+    moves = (MoveRecord("a", "a.db:t", "t", "t", 3, arrived=3, constants={"origin": "1"}, followed=followed),)
+
+    observed = contradictions_of_record(plan, replace(accepted(), moves=moves))
+
+    assert [subject for subject, *_ in observed if "origin" in subject or "other" in subject] == [
+        "moves: a.db:t: followed: other"
+    ]
+
+
 @pytest.mark.parametrize(
     ("stated", "constants", "contradictions"),
     [

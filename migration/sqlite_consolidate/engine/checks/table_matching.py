@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.constants import find_idle_constants, find_unstorable_constants
+from sqlite_consolidate.engine.checks.constants.filled_columns import find_idle_constants, find_unstorable_constants
 from sqlite_consolidate.engine.checks.references.held_rowids import mark_held_rowids
 from sqlite_consolidate.engine.content.contents import rowid_range
 from sqlite_consolidate.engine.merge.declaration_differences import declaration_findings

@@ -62,6 +62,7 @@ class TableMapping:
         chosen: Which rows move. None if all of them do.
         matched: The rows that the target has under other keys. None if the plan states no ``match``.
         lookups: Folded name of each source column that refers to matched rows, to where their keys are.
+        followed: Folded name of each constant that refers to a row of its source, to the new key as an SQL literal.
         updated: Folded names of the columns of the target in which a source may update rows of another one.
         staged_prefix: What precedes the name of the table in the staging database. Empty if the source is read.
     """
@@ -81,6 +82,7 @@ class TableMapping:
     chosen: RowFilter | None = None
     matched: MatchedRows | None = None
     lookups: Mapping[str, tuple[Lookup, ...]] = field(default_factory=dict, hash=False)
+    followed: Mapping[str, str] = field(default_factory=dict, hash=False)
     updated: frozenset[str] = frozenset()
     staged_prefix: str = ""
 
@@ -126,12 +128,9 @@ class TableMapping:
         """
         if not self.source.constants:
             return {}
-        values = {folded(name): value for name, value in self.source.constant_values.items()}
-        return {
-            column.name: constant_literal(values[folded(column.name)])
-            for column in self._unfed
-            if folded(column.name) in values
-        }
+        values = {folded(name): constant_literal(value) for name, value in self.source.constant_values.items()}
+        values |= self.followed
+        return {column.name: values[folded(column.name)] for column in self._unfed if folded(column.name) in values}
 
     @property
     def _unfed(self) -> list[Column]:

@@ -125,8 +125,8 @@ class TargetTransaction:
             sqlite3.Error: SQLite cannot begin the transaction.
         """
         limits = limits or Limits()
-        shifted = (mapping for mapping in inspected.mappings if mapping.shifts)
-        ledger.note_all(SHIFTED, ({"columns": {each.subject: shifts_as_json(each.shifts)}} for each in shifted))
+        shifted = (mapping for mapping in inspected.mappings if mapping.shifts or mapping.followed)
+        ledger.note_all(SHIFTED, (shifts_as_json(each.subject, each.shifts, each.followed) for each in shifted))
         if inspected.target is None:
             ledger.note("creating-target", file=path.name)
             con: sqlite3.Connection = open_new(path, limits)

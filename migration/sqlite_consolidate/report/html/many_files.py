@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import replace
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.long_sequences import remade
@@ -160,7 +161,10 @@ def _moves(moves: Iterable[MoveRecord], files: FilesOfPatterns, labels: dict[str
     for item in items:
         if "each" in item:
             item["source"] = labels[item["source"]]
-            item["constants"] = _constants(item["each"].get("constants", [item["constants"]]))
+            constants, followed = (item["each"].get(name, [item[name]]) for name in ("constants", "followed"))
+            number = max(len(constants), len(followed))
+            item["constants"] = _constants(list(map(or_, constants * number, followed * number))[:number])
+            item["followed"] = {}
     alone = {(item["source"], item["table"]) for item in items if "each" not in item}
     subjects = {place: move.subject for move in moves if (place := (move.source, move.table)) in alone}
     return tuple(

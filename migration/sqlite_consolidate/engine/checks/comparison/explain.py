@@ -108,7 +108,7 @@ class OriginalRows:
     ) -> list[tuple[sqlite3.Connection, TableMapping]]:
         """Return the mappings into a table in plan order, each with a connection to its source."""
         mappings = []
-        shifts = self._shifts()
+        shifts, followed = self._shifts(), self._followed()
         for source in self.plan.in_order:
             maps = [table_map for table_map in source.tables if folded(table_map.into) == folded(into.name)]
             if not maps or (source.optional and self.sealed.database(source.file) is None):
@@ -123,7 +123,8 @@ class OriginalRows:
                 if problems:
                     raise rows_unavailable(mapping.subject, f"its rows do not fit {into.name} as it is now.")
                 chosen = _chosen(con, mapping) if table_map.moves_some_rows else None
-                mappings.append((con, replace(mapping, shifts=shifts.get(mapping.subject, {}), chosen=chosen)))
+                mapping = replace(mapping, shifts=shifts.get(mapping.subject, {}), chosen=chosen)
+                mappings.append((con, replace(mapping, followed=followed.get(mapping.subject, {}))))
         return mappings
 
     def _shifts(self) -> dict[str, dict[str, ColumnShift]]:
@@ -132,6 +133,14 @@ class OriginalRows:
             subject: {column: shift_from_json(shift) for column, shift in columns.items()}
             for event in Ledger(self.folder).all(SHIFTED)
             for subject, columns in event["columns"].items()
+        }
+
+    def _followed(self) -> dict[str, dict[str, str]]:
+        """Return the constants of each source table that follow a new key."""
+        return {
+            subject: constants
+            for event in Ledger(self.folder).all(SHIFTED)
+            for subject, constants in event.get("constants", {}).items()
         }
 
     def _open(self, file: str, opened: ExitStack) -> sqlite3.Connection:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.constants.followed_constants import FollowedConstants
 from sqlite_consolidate.engine.checks.matching.existing_rows import OF_TARGET, ExistingRows, same_values
 from sqlite_consolidate.engine.checks.matching.levels import Levels
+from sqlite_consolidate.engine.checks.matching.match_problems import find_ambiguous_matches, find_changed_keys
 from sqlite_consolidate.engine.checks.matching.matchable import existing_key, find_unmatchable, staged_rowid
 from sqlite_consolidate.engine.checks.matching.real_bits import add_real_bits
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id, table_id
@@ -30,7 +33,7 @@ from sqlite_consolidate.engine.sqlite.connections import attached, open_existing
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import counted, join_names
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -98,15 +101,38 @@ class _KeyMaps:
             matching = [mapping for mapping in self._mappings(numbers) if mapping.table_map.match]
             for mapping in self._in_order(matching):
                 self.limits.deadline.start_step(f"the rows of {mapping.subject} that match")
-                self._match(mapping)
+                self._match(self._constants.follow(mapping))
+            self._follow_constants(numbers if matching else ())
             for number, mapping in zip(numbers, self._mappings(numbers), strict=True):
                 if mapping.table_map.match:
                     self._compare(mapping, number)
             for number, mapping in zip(numbers, self._mappings(numbers), strict=True):
                 if folded(mapping.into.name) in self._existing:
                     self._add(mapping, number)
+        self.databases.problems += self._constants.problems
         self._create_views()
         self.con.execute("COMMIT")
+
+    @cached_property
+    def _constants(self) -> FollowedConstants:
+        """Return what finds the keys of the matched rows to which constants refer."""
+        return FollowedConstants(self.databases, self.con, self._lookups)
+
+    def _follow_constants(self, numbers: Sequence[int]) -> None:
+        """Let the constants of a source follow its matched rows."""
+        for number, mapping in zip(numbers, self._mappings(numbers), strict=True):
+            followed = self._constants.follow(mapping)
+            if followed is not mapping:
+                before, after = self.databases.mappings[:number], self.databases.mappings[number + 1 :]
+                self.databases.mappings = [*before, followed, *after]
+
+    def _lookups(self, mapping: TableMapping, column: str) -> Sequence[Lookup]:
+        """Return where the keys of matched rows are that a column of their own table holds."""
+        if not mapping.table_map.match:
+            return ()
+        keys = {mapping.matched_key: ("old", "new")}
+        keys |= {number.column: (number.old, number.new) for number in self._numbers(mapping)}
+        return [Lookup(self._names[table_id(mapping)], None, *keys[column])] if column in keys else ()
 
     def _mappings(self, numbers: Sequence[int]) -> list[TableMapping]:
         """Return the mappings with these numbers as they are now."""
@@ -204,7 +230,9 @@ class _KeyMaps:
 
     def _owners(self, mapping: TableMapping) -> set[TableId]:
         """Return the tables whose keys the columns of ``match`` hold."""
-        return {owner[0] for column in _origins(mapping) for owner in self.followed.owners(mapping, column)}
+        owners = {owner[0] for column in _origins(mapping) for owner in self.followed.owners(mapping, column)}
+        constants = set(mapping.match_columns) & mapping.stated_constants.keys()
+        return owners | {table_id(parent) for name in constants for parent, _ in self._constants.parents(mapping, name)}
 
     def _add_circle(self, mappings: list[TableMapping]) -> None:
         first, *others = (mapping.subject for mapping in mappings)
@@ -293,26 +321,11 @@ class _KeyMaps:
         )
         before, after = self.databases.mappings[:number], self.databases.mappings[number + 1 :]
         self.databases.mappings = [*before, replace(mapping, matched=matched), *after]
-        self._judge(mapping, name, matched)
+        self.databases.problems += find_ambiguous_matches(self.con, mapping, name, matched)
         keys = [f"t.{existing.column(key)}" for key in mapping.into.primary_key]
         respelled = f"NOT ({same_values([pair for pair in pairs if pair[0] in keys])})"
-        self._judge_keys(mapping, f"FROM {name} AS x, {both.removeprefix('FROM ')} AND x.updates AND {respelled}")
-
-    def _judge_keys(self, mapping: TableMapping, rows: str) -> None:
-        """Add the problem that an update would have to change a primary key.
-
-        Args:
-            mapping: The mapping.
-            rows: FROM and WHERE of the rows whose key has other bytes than that of the row that they match.
-        """
-        (number,) = self.con.execute(f"SELECT count(*) {rows}").fetchone()
-        if number:
-            fact = (
-                f"{counted(number, 'row')} would update a row whose {join_names(mapping.into.primary_key)} has other"
-                f" bytes, and an update changes no primary key of {mapping.into.name}."
-            )
-            hint = 'Correct the keys of these rows, or choose "prefer-target".'
-            self.databases.problems.append(Problem("rows-differ", mapping.subject, fact, hint, criterion="keys-free"))
+        updating_rows = f"FROM {name} AS x, {both.removeprefix('FROM ')} AND x.updates AND {respelled}"
+        self.databases.problems += find_changed_keys(self.con, mapping, updating_rows)
 
     def _is_newer(self, mapping: TableMapping, rows: Projection) -> str:
         """Return the SQL condition that a row of a source is newer than the row that it matches."""
@@ -339,47 +352,6 @@ class _KeyMaps:
             hint = f'Correct {mapping.table_map.newer} of these rows, or choose "prefer-target" or "prefer-source".'
             problem = Problem("newer-undecided", mapping.subject, fact, hint, criterion="keys-free")
             self.databases.problems.append(problem)
-
-    def _judge(self, mapping: TableMapping, name: str, matched: MatchedRows) -> None:
-        columns, into = ", ".join(mapping.match_columns), mapping.into.name
-        (several,) = self.con.execute(f"SELECT count(second) FROM {name}").fetchone()
-        if several:
-            verb = "matches" if several == 1 else "match"
-            self._add_ambiguous(mapping, f"{counted(several, 'row')} {verb} several rows of {into} by {columns}.")
-        if mapping.table_map.match == WHOLE_ROW:
-            return
-        shared = f"SELECT count(*) AS n FROM {name} GROUP BY existing HAVING n > 1"
-        rows, existing = self.con.execute(f"SELECT ifnull(sum(n), 0), count(*) FROM ({shared})").fetchone()
-        if rows:
-            self._add_ambiguous(mapping, f"{rows} rows match {counted(existing, 'row')} of {into} by {columns}.")
-        if matched.different and policy_of(mapping.table_map) == "skip-identical":
-            number, has = matched.different, "differs" if matched.different == 1 else "differ"
-            fact = (
-                f"{number} of {counted(matched.rows, 'row')} that {into} has by {columns} {has} in a byte or a storage"
-                " class, and only identical rows are skipped."
-            )
-            hint = (
-                'Correct the rows, or choose "prefer-target" or "prefer-source". Values of two rows are never combined,'
-                " such as by or-ing bits or by taking the larger one."
-            )
-            self.databases.problems.append(Problem("rows-differ", mapping.subject, fact, hint, criterion="keys-free"))
-        empty_ends = ["old IS NULL OR new IS NULL"] if mapping.matched_key else []
-        empty_ends += [f"({number.old} IS NULL) <> ({number.new} IS NULL)" for number in matched.numbers]
-        (empty,) = self.con.execute(f"SELECT count(*) FROM {name} WHERE {' OR '.join(empty_ends) or 0}").fetchone()
-        if empty:
-            keys = ", ".join(filter(None, (mapping.matched_key, *(number.column for number in matched.numbers))))
-            fact = (
-                f"{counted(empty, 'row')} and the matching row of {into} do not both have a number in each key"
-                f" ({keys}): one of them has NULL."
-            )
-            hint = "Give these rows keys in both databases."
-            self.databases.problems.append(
-                Problem("match-ambiguous", mapping.subject, fact, hint, criterion="keys-free")
-            )
-
-    def _add_ambiguous(self, mapping: TableMapping, fact: str) -> None:
-        hint = "Name columns in match that identify one row, or correct the rows."
-        self.databases.problems.append(Problem("match-ambiguous", mapping.subject, fact, hint, criterion="keys-free"))
 
     def _add(self, mapping: TableMapping, origin: int) -> None:
         """Let the rows of a source stand before the next one."""

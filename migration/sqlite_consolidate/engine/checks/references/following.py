@@ -232,12 +232,13 @@ def _referenced_keys(reference: Reference, source: str, kept: str) -> str:
     """Return the query of each distinct key, with the number of rows that refer to it."""
     child, table = reference.child, reference.child.table
     values = [f"s.{quoted(column)}" for column in reference.columns]
-    every = (*values, *(f"({literal})" for literal in reference.constants))
+    every = (*values, *(f"({literal})" for literal in reference.origins or reference.constants))
     columns = [f"{value} COLLATE BINARY AS k{place}" for place, value in enumerate(every)]
     moved = {*child.shifts, *child.lookups}
     shifted = [place for place, column in enumerate(reference.columns) if folded(column) in moved]
     arriving = [child.arriving(reference.columns[place], source) for place in shifted]
     columns += [f"{value} AS a{place}" for place, value in zip(shifted, arriving, strict=True)]
+    columns += [f"({literal}) AS a{place}" for place, literal in enumerate(reference.constants) if reference.origins]
     # A value that alone determines what arrives needs no second term, for which SQLite would sort all keys in memory.
     determined = [
         isinstance(child.shifts.get(name), KeyShift) and name not in child.lookups
@@ -254,7 +255,7 @@ def _referenced_keys(reference: Reference, source: str, kept: str) -> str:
     conditions = [*(f"{value} IS NOT NULL" for value in referring), *([f"({kept})"] if kept else [])]
     conditions += [reference.when.over("s")] if reference.when else []
     query = child.projection(source).select([*columns, "count(*) AS n"], " AND ".join(conditions), by_index=True)
-    return f"{query} GROUP BY {', '.join(grouping)}"
+    return f"{query} GROUP BY {', '.join(grouping)}" if grouping else query
 
 
 def _place(database: str, key: ReferredKey) -> str:
@@ -302,6 +303,7 @@ def _values(key: ReferredKey, reference: Reference) -> list[str]:
         moved = {*child.shifts, *child.lookups}
         for place, column in enumerate(reference.columns):
             values[place] = f"k.a{place}" if folded(column) in moved else values[place]
+        values = [f"k.a{place}" for place, _ in enumerate(reference.origins)] or values
     # The parent of the source is referred to by the first columns only.
     return [
         _with_affinity(value, wanted, affinity)

@@ -78,6 +78,7 @@ class Reference:
         is_declared: Whether the source declares it.
         constants: SQL literal of each further referring column of the target, whose value is the same in every row.
         constant_columns: Names of these columns.
+        origins: SQL literal of each constant in the plan, if no column of the source refers. Empty otherwise.
         is_stated: Whether only the plan states it.
         when: Condition on the rows that refer. None for all rows.
     """
@@ -91,13 +92,14 @@ class Reference:
     is_declared: bool = True
     constants: tuple[str, ...] = ()
     constant_columns: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
     is_stated: bool = False
     when: RowCondition | None = None
 
     @property
     def subject(self) -> str:
         """Return the child table with its referring columns, and the referred table."""
-        return f"{self.child.subject} ({', '.join(self.columns)}) -> {self.into.table.name}"
+        return f"{self.child.subject} ({', '.join(self.columns or self.constant_columns)}) -> {self.into.table.name}"
 
     @property
     def is_elsewhere(self) -> bool:
@@ -350,8 +352,7 @@ def _is_constant(pair: tuple[str, str], mapping: TableMapping, parent_mapping: T
 
 def _spelled(mapping: TableMapping, name: str) -> str:
     """Return the name of a target column as its table spells it."""
-    column = mapping.into.column(name)
-    return column.name if column else name
+    return column.name if (column := mapping.into.column(name)) else name
 
 
 def _planned_pairs(

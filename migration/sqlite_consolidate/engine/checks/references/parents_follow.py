@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.constants.constant_references import (
+    count_constant_strays,
+    find_constant_references,
+)
 from sqlite_consolidate.engine.checks.matching.match_columns import match_hint
 from sqlite_consolidate.engine.checks.references.following import NO_STRAYS, count_strays_elsewhere
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
@@ -59,6 +63,9 @@ def check_parents(databases: InspectedDatabases, limits: Limits | None = None) -
                 problems += _problems(reference, strays)
             elif strays.adopted:
                 findings.append(_parents_found(reference, strays))
+        of_constants = list(_check_constants(databases, target))
+        problems += [message for message in of_constants if isinstance(message, Problem)]
+        findings += [message for message in of_constants if isinstance(message, Finding)]
         left = [problem for problem in databases.target_schema.problems if problem.id == "parent-left"]
         problems += find_missing_parents(databases, target, {problem.subject for problem in (*left, *problems)})
         findings += find_uncheckable_keys(databases)
@@ -68,6 +75,28 @@ def check_parents(databases: InspectedDatabases, limits: Limits | None = None) -
             else:
                 findings.append(message)
     return problems, findings
+
+
+def _check_constants(databases: InspectedDatabases, target: PredictedTarget) -> Iterator[Problem | Finding]:
+    """Yield what is wrong with constants that refer to rows of their own source.
+
+    A constant may refer to a row of the target that the source lacks, which is a finding if keys change.
+    """
+    for reference in find_constant_references(databases):
+        parent = reference.parent_mapping
+        changes = parent is not None and bool(parent.matched or parent.chosen)
+        if not (changes or _gets_new_keys(target, reference) or target.has_contest(reference.into.table)):
+            continue
+        try:
+            strays, of_target = count_constant_strays(target, reference)
+        except sqlite3.Error as error:
+            yield replace(read_problem(reference.child.subject, error), criterion="parents-follow")
+            continue
+        is_of_target = strays.adopted == of_target
+        if strays.adopted and is_of_target:
+            yield _parents_found(reference, strays)
+        keeps = is_of_target or not _gets_new_keys(target, reference)
+        yield from _problems(reference, strays._replace(adopted=0) if keeps else strays)
 
 
 def _gets_new_keys(target: PredictedTarget, reference: Reference) -> bool:
@@ -98,7 +127,7 @@ def _parents_found(reference: Reference, strays: Strays) -> Finding:
     They may have been meant for the database that has these rows.
     """
     text = (
-        f"will reach rows of {reference.into.table.name} in the target by {', '.join(reference.columns)}. Their source"
+        f"will reach rows of {reference.into.table.name} in the target by {_by(reference)}. Their source"
         f" does not have these rows of {reference.parent_name}."
     )
     return Finding.of("parents-found", reference.child.subject, text, count=strays.adopted, noun="row")
@@ -247,8 +276,9 @@ def _orphans_adopted(reference: Reference, strays: Strays) -> Problem:
         f"{_refer(strays.adopted, reference)} rows that {reference.parent_name} of the source does not have, and"
         f" would reach rows of {reference.into.table.name} in the target."
     )
+    wrong = "the constant in the plan" if reference.origins else "these rows in the source"
     way = _rename_hint(reference) if reference.parent_mapping else _hint_without_parents(reference)
-    hint = f"Correct these rows in the source, or {way}."
+    hint = f"Correct {wrong}, or {way}."
     return Problem("orphans-adopted", reference.child.subject, text, hint, criterion="parents-follow")
 
 
@@ -278,4 +308,9 @@ def _rename_hint(reference: Reference) -> str:
 
 def _refer(rows: int, reference: Reference) -> str:
     verb = "refers" if rows == 1 else "refer"
-    return f"{counted(rows, 'row')} {verb} by {', '.join(reference.columns)} to"
+    return f"{counted(rows, 'row')} {verb} by {_by(reference)} to"
+
+
+def _by(reference: Reference) -> str:
+    """Return the names of the columns that refer."""
+    return ", ".join(reference.columns or reference.constant_columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.constants.constant_references import find_constant_references
 from sqlite_consolidate.engine.checks.references.following import (
     Strays,
     count_strays,
@@ -54,9 +55,21 @@ def references_kept(compared: TargetComparison) -> list[Observation]:
         if _can_be_followed(reference)
     ]
     observations += _by_content(compared, references)
+    observations += _of_constants(compared)
     observations += _of_target_rows(compared)
     none = replace(equal("target: references", NO_STRAY, NO_STRAY), examined=len(mappings))
     return observations or [none]
+
+
+def _of_constants(compared: TargetComparison) -> Iterator[Observation]:
+    """Observe that constants reach the rows of their own source to which they refer.
+
+    A constant that refers to no row of its source may reach a row of the target.
+    """
+    references = [each for each in find_constant_references(compared.inspected) if not _is_set_again(each)]
+    contests = _contests(compared, references)
+    for reference in references:
+        yield _observation(compared, reference, has_contest=contests[reference.child.into.name])
 
 
 def _contests(compared: TargetComparison, references: Sequence[Reference]) -> dict[str, bool]:
@@ -96,7 +109,8 @@ def _lasting_references(compared: TargetComparison) -> list[Reference]:
 def _is_set_again(reference: Reference) -> bool:
     """Return whether the plan sets a referring column again, so that it refers to another row."""
     refreshed = refreshed_columns(reference.child.plan, reference.child.into.name)
-    return any(folded(target_column(reference.child, name)) in refreshed for name in reference.columns)
+    columns = [target_column(reference.child, name) for name in reference.columns] or reference.constant_columns
+    return any(folded(name) in refreshed for name in columns)
 
 
 def _can_be_followed(reference: Reference) -> bool:
@@ -123,7 +137,8 @@ def _count(compared: TargetComparison, reference: Reference, *, has_contest: boo
         if reference.is_elsewhere:
             reached = [keys_of_table("main", reference.into)]
             return count_strays_elsewhere(con, reference, source, reached, kept)
-        return count_strays(con, reference, source, "main", kept)
+        strays = count_strays(con, reference, source, "main", kept)
+        return strays._replace(adopted=0) if reference.origins else strays
 
 
 def updated_references(compared: TargetComparison) -> Iterator[Reference]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.constants.followed_constants import follow_constants
 from sqlite_consolidate.engine.checks.matching.match_columns import match_hint
 from sqlite_consolidate.engine.checks.references.mapped_names import stored_name
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import Case, FollowedKeys, column_id, table_id
@@ -81,6 +82,7 @@ def shift_keys(databases: InspectedDatabases, limits: Limits) -> None:
             databases.problems.append(replace(read_problem(file, error), criterion="keys-free"))
         shifted += map(offsets.shifted, mappings)
     databases.mappings = shifted
+    follow_constants(databases)
     databases.problems += _policy_problems(databases.mappings)
     problems, findings = find_unfollowed(databases, followed)
     databases.problems += problems

@@ -98,9 +98,16 @@ class ConditionalShift:
 ColumnShift = KeyShift | ConditionalShift
 
 
-def shifts_as_json(columns: Mapping[str, ColumnShift]) -> dict[str, Any]:
-    """Return the shifts of the columns of a table as the ledger keeps them."""
-    return {column: shift.as_json() for column, shift in columns.items()}
+def shifts_as_json(subject: str, columns: Mapping[str, ColumnShift], constants: Mapping[str, str]) -> dict[str, Any]:
+    """Return the shifts of the columns of a table as the ledger keeps them.
+
+    Args:
+        subject: The table with its file.
+        columns: The shifted columns.
+        constants: The constants that follow a new key.
+    """
+    shifts = {"columns": {subject: {column: shift.as_json() for column, shift in columns.items()}}}
+    return shifts | ({"constants": {subject: dict(constants)}} if constants else {})
 
 
 def shift_from_json(value: dict[str, Any]) -> ColumnShift:

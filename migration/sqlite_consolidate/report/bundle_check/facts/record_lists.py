@@ -142,6 +142,8 @@ def _constants(plan: Plan, record: Record) -> Iterator[_Pair]:
             for name, value in move.constants.items():
                 if (wanted := stated.get(folded(name), "none")) != value:
                     yield f"moves: {move.subject}: constants: {name}", wanted, value
+            for name in move.followed.keys() - move.constants.keys():
+                yield f"moves: {move.subject}: followed: {name}", "a constant", "none"
         for name in stated if moves else ():
             if name not in filled[id(source.entry)]:
                 yield f"moves: {source.file}: constants: {name}", stated[name], "missing"
