@@ -374,6 +374,7 @@ class OriginalsRun(ReadOnlyRun):
         self.log.note(*originals.changed_row_findings(self._compared.row_matches, self.log.disclosure))
         self.log.note(*originals.added_row_findings(self._compared.row_matches, self.log.disclosure))
         self.log.note(*added_object_findings(self._compared))
+        self.log.note(*(each for each in self._compared.inspected.findings if each.id == "table-absent"))
         self._key_map = find_key_map(self._compared.inspected, target, where, self.root)
         if self._key_map.unknown:
             self.log.unanswerable["keys-mapped"] = self._key_map.unknown

@@ -174,12 +174,18 @@ def _merge_original_problems(databases: InspectedDatabases) -> InspectedDatabase
 
 
 def _find_unread_tables(plan: Plan, databases: InspectedDatabases) -> dict[str, tuple[str, str]]:
-    """Return each planned table whose original cannot be read, with its file and the reason."""
+    """Return each planned table whose original cannot be read, with its file and the reason.
+
+    A file of a pattern may lack a table that another file has, as in a migration.
+    """
     unread = {}
+    moved = {mapping.entry_subject for mapping in databases.mappings}
     for source in plan.in_order:
         for table_map in source.tables:
             database = databases.sources.get(source.name)
             if database and database.schema.table(table_map.name) is None:
+                if source.is_of_pattern and f"{source.entry.file}:{table_map.name}" in moved:
+                    continue
                 reason = f"has no table {table_map.name}" if database.schema.movable else "is empty"
                 unread[table_map.into] = source.file, reason
             elif not database and source.file in databases.unread:
