@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlite_consolidate
 from sqlite_consolidate.engine.apps.smoke_observations import command_text
+from sqlite_consolidate.engine.checks.constants.followed_constants import followed_keys, planned_constants
 from sqlite_consolidate.engine.checks.renumbering.key_texts import key_column
 from sqlite_consolidate.engine.merge.declaration_differences import declaration_differences
 from sqlite_consolidate.engine.run.criteria import SMOKE
@@ -19,7 +20,6 @@ from sqlite_consolidate.engine.run.long_sequences import remade
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.results import RunResults
 from sqlite_consolidate.engine.run.verdict import headline, next_verb, verdict
-from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.engine.verbs.judge import CheckRun, ReadOnlyRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.findings import STAGE_ERROR, Finding, merge_findings
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
-    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.merge.transaction import TargetTransaction
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.engine.run.request import RunRequest
@@ -255,16 +254,11 @@ def _move_record(table: CopiedTable) -> MoveRecord:
         method=table.method,
         identical=table.identical,
         rowids="kept" if table.mapping.compares_rowids_of_keys else "",
-        constants=replace(table.mapping, followed={}).stated_constants,
-        followed=_followed(table.mapping),
+        constants=planned_constants(table.mapping),
+        followed=followed_keys(table.mapping),
         left=table.left.rows,
         unfollowed=table.left.unfollowed,
     )
-
-
-def _followed(mapping: TableMapping) -> dict[str, str]:
-    """Return the constants that follow a new key, to that key."""
-    return {name: key for name, key in mapping.stated_constants.items() if folded(name) in mapping.followed}
 
 
 def _derived_records(target: TargetTransaction) -> Iterator[DerivedRecord]:
@@ -308,8 +302,8 @@ def _planned(preflight: InspectedDatabases) -> Iterator[MoveRecord]:
             mapping.table_map.name,
             mapping.into.name,
             preflight.rows(mapping),
-            constants=replace(mapping, followed={}).stated_constants,
-            followed=_followed(mapping),
+            constants=planned_constants(mapping),
+            followed=followed_keys(mapping),
         )
 
 

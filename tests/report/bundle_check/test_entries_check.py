@@ -322,7 +322,7 @@ def test_digest_with_kept_rowids_is_not_recomputed(rowids: str, *, is_accepted: 
     assert [fact.fits(passed) for fact in facts if fact.criterion == "rows-exact"] == [is_accepted]
 
 
-def test_followed_constant_of_a_move_is_one_of_its_constants() -> None:
+def test_followed_constant_is_among_the_constants() -> None:
     """Its key is not the value of the plan."""
     plan = planned()
     plan = plan.model_copy(update={"sources": [plan.sources[0].model_copy(update={"constants": {"origin": 1}})]})

@@ -109,6 +109,19 @@ def keys_of_run(con: sqlite3.Connection, run: str) -> dict[str, Any]:
     return keys
 
 
+def offsets_of_plan(con: sqlite3.Connection, plan: str) -> dict[str, Any]:
+    """Return the offsets of new keys that the runs of a plan state, by source.
+
+    Raises:
+        ProblemError: What a row says cannot be read (``history-unreadable``).
+    """
+    offsets: dict[str, Any] = {}
+    for run in _runs_of_plan(con, plan):
+        stated = keys_of_run(con, run).get("offsets")
+        offsets |= stated if isinstance(stated, dict) else {}
+    return offsets
+
+
 def runs(con: sqlite3.Connection) -> list[str]:
     """Return the stamps of the runs in the order of their commits.
 
@@ -153,8 +166,13 @@ def last_of_plan(target: Path, plan: str, limits: Limits | None = None) -> Row |
         sqlite3.Error: The target cannot be read.
     """
     with open_for_inspection(target, limits) as con:
-        of_plan = [str(row[0]) for row in _values(con, "WHERE plan = ? ORDER BY rowid", plan)] if runs(con) else []
+        of_plan = _runs_of_plan(con, plan)
         return row_of(con, of_plan[-1]) if of_plan else None
+
+
+def _runs_of_plan(con: sqlite3.Connection, plan: str) -> list[str]:
+    """Return the stamps of the runs of a plan in the order of their commits."""
+    return [str(row[0]) for row in _values(con, "WHERE plan = ? ORDER BY rowid", plan)] if runs(con) else []
 
 
 def is_committed(target: Path, run: str, limits: Limits | None = None) -> bool:

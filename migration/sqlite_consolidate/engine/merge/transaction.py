@@ -21,7 +21,7 @@ from sqlite_consolidate.engine.merge.copy_rows import (
 )
 from sqlite_consolidate.engine.merge.derived.refresh import RefreshedTable, refresh_tables
 from sqlite_consolidate.engine.merge.derived.search_index import RebuiltIndex, rebuild
-from sqlite_consolidate.engine.merge.rows.key_map_file import MAPPED, write_key_map
+from sqlite_consolidate.engine.merge.rows.key_map_file import MAPPED, offsets_of, write_key_map
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED, shifts_as_json
 from sqlite_consolidate.engine.merge.rows.left_rows import LEFT_ROWS, log_left_rows
 from sqlite_consolidate.engine.merge.rows.shifted_rows import shifted_columns
@@ -212,11 +212,7 @@ class TargetTransaction:
 
     def write_history(self, row: history.Row) -> None:
         """Write the run's row of history, the last write before COMMIT."""
-        offsets: dict[str, dict[str, int]] = {}
-        for mapping in self.inspected.mappings:
-            for key, shift in mapping.key_shifts.items():
-                name = f"{mapping.into.name}.{mapping.renamed[key]}"
-                offsets.setdefault(mapping.source.name, {})[name] = shift.offset
+        offsets = offsets_of(self.inspected.mappings)
         keys: dict[str, Any] = {"offsets": offsets} if offsets else {}
         keys |= {"key_map_sha256": self.key_map_sha256} if self.key_map else {}
         history.write(self.connection, row, keys or None, self._execute)

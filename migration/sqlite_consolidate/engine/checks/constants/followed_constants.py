@@ -119,6 +119,16 @@ def stated_values(mapping: TableMapping) -> dict[str, Any]:
     return {name: values[folded(name)] for name in mapping.stated_constants}
 
 
+def planned_constants(mapping: TableMapping) -> dict[str, str]:
+    """Return each column that a constant fills, to the SQL literal of the plan."""
+    return replace(mapping, followed={}).stated_constants
+
+
+def followed_keys(mapping: TableMapping) -> dict[str, str]:
+    """Return the constants that follow a new key, to the SQL literal of that key."""
+    return {name: key for name, key in mapping.stated_constants.items() if folded(name) in mapping.followed}
+
+
 def parents_in_source(databases: InspectedDatabases, child: TableMapping, into: str) -> list[TableMapping]:
     """Return the mappings of the same source that lead into a table of the target."""
     return [each for each in databases.mappings_of(child.source.name) if folded(each.into.name) == folded(into)]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.checks.renumbering.key_texts import NO_NEW_KEY
+from sqlite_consolidate.engine.checks.renumbering.key_texts import NO_NEW_KEY, UNSTATED_KEYS
 from sqlite_consolidate.engine.content.digest import digest_file
-from sqlite_consolidate.engine.merge.rows.key_map_file import KEY_MAP, schema_of_key_map
+from sqlite_consolidate.engine.merge.rows.key_map_file import KEY_MAP, offsets_of, schema_of_key_map
 from sqlite_consolidate.engine.sqlite.connections import attached, encoding_of, open_for_inspection
 from sqlite_consolidate.engine.sqlite.errors import is_interrupted
 from sqlite_consolidate.engine.sqlite.schema.statements import words_of
@@ -20,7 +20,7 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
@@ -39,11 +39,13 @@ class KeptKeyMap:
 
     Attributes:
         path: The key map with the digest of the history. None without one.
+        offsets: Offsets that the history states for each source, if no row can match.
         problem: Why there is none, although the history states it.
         unknown: Why no map can be judged, although rows match or have new keys.
     """
 
     path: Path | None = None
+    offsets: Mapping[str, Any] = field(default_factory=dict)
     problem: Problem | None = None
     unknown: str = ""
 
@@ -58,24 +60,25 @@ def find_key_map(databases: InspectedDatabases, target: Path, originals: Path, l
         live: The workspace.
     """
     mappings, plan = databases.mappings, databases.plan
-    unknown = KeptKeyMap(unknown="no history of the target states a key map")
-    if not any(mapping.matched for mapping in mappings):
-        is_kept = not any(mapping.shifts or mapping.table_map.match for mapping in mappings)
-        return KeptKeyMap(unknown="" if is_kept else "only the run that makes a consolidation can show new keys")
+    if not any(mapping.shifts or mapping.table_map.match for mapping in mappings):
+        return KeptKeyMap()
     limits = _limits(databases)
     try:
         row = history.last_of_plan(target, plan.name, limits)
         with open_for_inspection(target, limits) as con:
             keys = history.keys_of_run(con, row.run) if row else {}
+            offsets = history.offsets_of_plan(con, plan.name) if row else {}
     except ProblemError as error:
         return KeptKeyMap(problem=error.problems[0])
+    if offsets and not any(mapping.table_map.match for mapping in mappings):
+        return KeptKeyMap(offsets=offsets)
     if row is None or "key_map_sha256" not in keys:
-        return unknown
+        return KeptKeyMap(unknown=UNSTATED_KEYS)
     folder = row.backup_set.replace("\\", "/").rpartition("/")[2]
     places = [originals / KEY_MAP, live / plan.backups / folder / KEY_MAP]
     paths = [path for path in places if path.is_file()]
     kept = next((path for path in paths if digest_file(path) == keys["key_map_sha256"]), None)
-    return KeptKeyMap(kept, None if kept else _problem(row.run, is_there=bool(paths)))
+    return KeptKeyMap(kept, problem=None if kept else _problem(row.run, is_there=bool(paths)))
 
 
 def _problem(run: str, *, is_there: bool) -> Problem:
@@ -88,9 +91,11 @@ def _problem(run: str, *, is_there: bool) -> Problem:
 
 
 def compare_key_map(databases: InspectedDatabases, kept: KeptKeyMap) -> list[Observation]:
-    """Observe that a key map has exactly the lines that the originals give."""
+    """Observe that a key map, or the history, states exactly what the originals give."""
+    if kept.offsets:
+        return list(_observe_history(databases, kept.offsets))
     if kept.path is None:
-        return [not_required("plan", NO_NEW_KEY)]
+        return [not_required("plan", kept.unknown or NO_NEW_KEY)]
     matched = [mapping for mapping in databases.mappings if mapping.matched]
     staged, limits = databases.path_of(matched[0]), _limits(databases)
     try:
@@ -109,6 +114,18 @@ def compare_key_map(databases: InspectedDatabases, kept: KeptKeyMap) -> list[Obs
         if is_interrupted(error):
             raise
         return [equal(KEY_MAP, "a key map", f"cannot be read ({error})")]
+
+
+def _observe_history(databases: InspectedDatabases, stated: Mapping[str, Any]) -> Iterator[Observation]:
+    """Yield an observation for each key with an offset in originals or history.
+
+    Another run may have moved sources that are not among the originals.
+    """
+    for source, offsets in offsets_of(databases.mappings).items():
+        of_source = stated[source] if isinstance(stated.get(source), dict) else {}
+        for key in {**offsets, **of_source}:
+            texts = (f"plus {each[key]}" if key in each else "no offset" for each in (offsets, of_source))
+            yield equal(f"{source}: {key}", *texts)
 
 
 def _limits(databases: InspectedDatabases) -> Limits:

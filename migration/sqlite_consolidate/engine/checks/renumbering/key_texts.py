@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 NO_NEW_KEY = "no table of the plan gets new keys"
 """What an entry observes if the plan renumbers no key."""
 
+UNSTATED_KEYS = (
+    "no history of the target states the new keys. rows-exact compares each row under the key that its original gives"
+)
+"""What an entry observes if only the run that makes a consolidation can show its new keys."""
+
 
 def key_text(rows: int, offset: int, taken: int = 0) -> str:
     """Return the text of an entry about the keys of one table.

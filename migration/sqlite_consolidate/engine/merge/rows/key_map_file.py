@@ -13,6 +13,7 @@ from sqlite_consolidate.sqlite_library import with_sqlite_utils
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
     from pathlib import Path
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
@@ -70,6 +71,18 @@ def write_key_map(inspected: InspectedDatabases, folder: Path) -> Path | None:
                 _write_mapping(con, mapping, alias)
             con.execute("COMMIT")
     return path
+
+
+def offsets_of(mappings: Iterable[TableMapping]) -> dict[str, dict[str, int]]:
+    """Return the offset of each key that gets new numbers, as the history states it.
+
+    The outer key is the name of the source, and the inner one has table and column of the target.
+    """
+    offsets: dict[str, dict[str, int]] = {}
+    for mapping in mappings:
+        for key, shift in mapping.key_shifts.items():
+            offsets.setdefault(mapping.source.name, {})[f"{mapping.into.name}.{mapping.renamed[key]}"] = shift.offset
+    return offsets
 
 
 def _create(con: sqlite3.Connection) -> None:

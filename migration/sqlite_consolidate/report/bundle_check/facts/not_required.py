@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.chosen.rows_chosen import ALL_ROWS_MOVE
 from sqlite_consolidate.engine.checks.comparison.compare_neighbours import REBUILT_INDEX, STALE_INDEX
 from sqlite_consolidate.engine.checks.derived.derived_right import NOTHING_DERIVED
-from sqlite_consolidate.engine.checks.renumbering.key_texts import NO_NEW_KEY
+from sqlite_consolidate.engine.checks.renumbering.key_texts import NO_NEW_KEY, UNSTATED_KEYS
 from sqlite_consolidate.engine.code.remaining import NOTHING_SCANNED, SCANNED
 from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.engine.criteria.preflight import NO_APPROVAL
@@ -108,6 +108,7 @@ def _of_plan(plan: Plan, record: Record) -> Iterator[_Reason]:
     )
     is_kept = not (record.key_maps or (stated_keys and record.moves))
     yield _Reason(is_kept, ("keys-mapped",), "plan", NO_NEW_KEY)
+    yield _Reason(record.mode is Mode.ORIGINALS, ("keys-mapped",), "plan", UNSTATED_KEYS)
     maps = (table_map_of(plan, move) for move in record.moves)
     moves_all = not any(table_map and table_map.moves_some_rows for table_map in maps)
     yield _Reason(moves_all, ("rows-chosen",), "plan", ALL_ROWS_MOVE)
