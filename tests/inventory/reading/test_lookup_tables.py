@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.code.tables.compared_columns import comparisons_in
+from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
 from sqlite_consolidate.inventory.discovery import discover
 from sqlite_consolidate.inventory.inspection import inspect_file
 from tests.support.workspaces.whole_run import execute
@@ -20,11 +22,11 @@ NUMBERED = META.format("id")
 USERS = "CREATE TABLE users(id INTEGER PRIMARY KEY, name); INSERT INTO users VALUES (1, 'a'), (2, 'b'), (5, 'c');"
 
 
-def known(tmp_path: Path, sql: str) -> dict[str, str]:
+def known(tmp_path: Path, sql: str, joins: CodeJoins | None = None) -> dict[str, str]:
     """Return each column that looks like a reference, to its key or to an empty text."""
     execute(tmp_path / "a.db", sql)
     [candidate] = discover(tmp_path).candidates
-    unstated = inspect_file(tmp_path, candidate).unstated
+    unstated = inspect_file(tmp_path, candidate, joins=joins).unstated
     return {f"{each.table}.{each.column}": ".".join(each.to or ()) for each in unstated}
 
 
@@ -39,7 +41,7 @@ def known(tmp_path: Path, sql: str) -> dict[str, str]:
         (NUMBERED + STATES.format("metadata_id INT"), {"states.metadata_id": ""}),
         (
             NUMBERED + STATES.format("kind_id INT") + META.replace("states_meta", "kinds").format("kind_id"),
-            {"states.kind_id": "kinds.kind_id", "states_meta.id": ""},
+            {"states.kind_id": "kinds.kind_id"},
         ),
         (
             NUMBERED + STATES.format("metadata_id INT") + META.replace("states_meta", "sizes").format("metadata_id"),
@@ -109,3 +111,57 @@ def test_key_named_after_its_table_is_its_own(tmp_path: Path, key: str, expected
     )
 
     assert known(tmp_path, USERS + groups) == expected
+
+
+GROUPS = "CREATE TABLE user_groups(id INTEGER PRIMARY KEY, name); INSERT INTO user_groups VALUES {0};"
+PEOPLE = "CREATE TABLE users(id INTEGER PRIMARY KEY, name); INSERT INTO users VALUES (1, 'a'), (2, 'b'), (3, 'c');"
+MEMBERS = "CREATE TABLE members(user_id INT, {0}); INSERT INTO members VALUES (1, 1), (3, 1);"
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        (PEOPLE + GROUPS.format("(1, 'x'), (2, 'y'), (3, 'z')"), {}),
+        (PEOPLE + GROUPS.format("(1, 'x')"), {}),
+        (PEOPLE + GROUPS.format("(1, 'x'), (3, 'z')"), {"user_groups.id": "users.id"}),
+        (
+            PEOPLE + GROUPS.format("(1, 'x'), (3, 'z')") + MEMBERS.format("user_group_id INT"),
+            {"members.user_id": "users.id", "members.user_group_id": "user_groups.id"},
+        ),
+        (
+            PEOPLE + GROUPS.format("(3, 'z')") + MEMBERS.format("user_group_id INT"),
+            {"members.user_id": "users.id", "members.user_group_id": ""},
+        ),
+        (
+            PEOPLE + GROUPS.format("(1, 'x'), (3, 'z')") + MEMBERS.format("g INT REFERENCES user_groups(id)"),
+            {"members.user_id": "users.id"},
+        ),
+    ],
+)
+def test_table_with_children_has_keys_of_its_own(tmp_path: Path, sql: str, expected: dict[str, str]) -> None:
+    """So has one whose rows are numbered as those of the other table are."""
+    assert known(tmp_path, sql) == expected
+
+
+def test_reference_is_none_back(tmp_path: Path) -> None:
+    """The column of the one table has the name of the key of the other one."""
+    sql = "CREATE TABLE damage(fid INTEGER PRIMARY KEY, {0} INT); INSERT INTO damage VALUES (1, 1), (2, 1), (3, 3);"
+    kinds = (
+        "CREATE TABLE damage_kind(kind INTEGER PRIMARY KEY, label); INSERT INTO damage_kind VALUES (1, 'a'), (3, 'b');"
+    )
+
+    assert known(tmp_path, sql.format("kind") + kinds) == {}
+
+
+def test_code_that_joins_says_which_table_refers(tmp_path: Path) -> None:
+    """The other one does not refer back, although each of its keys is a key there."""
+    sql = "CREATE TABLE damage(fid INTEGER PRIMARY KEY, what INT); INSERT INTO damage VALUES (1, 1), (2, 1), (3, 3);"
+    kinds = (
+        "CREATE TABLE damage_kind(kind INTEGER PRIMARY KEY, label); INSERT INTO damage_kind VALUES (1, 'a'), (3, 'b');"
+    )
+    query = "SELECT 1 FROM damage d JOIN damage_kind k ON k.kind = d.what"
+
+    assert known(tmp_path, sql + kinds) == {"damage_kind.kind": "damage.fid"}
+    (tmp_path / "b").mkdir()
+    joins = CodeJoins([("a.py:1", each) for each in comparisons_in(query)])
+    assert known(tmp_path / "b", sql + kinds, joins) == {"damage.what": "damage_kind.kind"}

@@ -22,9 +22,10 @@ from sqlite_consolidate.text import counted, join_names
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
+    from sqlite_consolidate.engine.code.tables.joined_keys import JoinedKey
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, Table
 
 _CORE_DATA_KEY = "Z_PK"
@@ -95,23 +96,31 @@ class UnstatedReference:
     strays: StrayNumbers | None = None
 
 
-def find_unstated_references(con: sqlite3.Connection, tables: Sequence[Table]) -> tuple[UnstatedReference, ...]:
+def find_unstated_references(
+    con: sqlite3.Connection, tables: Sequence[Table], joined: Iterable[JoinedKey] = ()
+) -> tuple[UnstatedReference, ...]:
     """Return each column with the name of a reference that no FOREIGN KEY declares.
 
     Args:
         con: Reads the database.
         tables: The tables that can be moved.
+        joined: The columns that code compares with keys, by which a table may refer to another one.
     """
     by_name = movable_by_name(tables)
     ordinary = [*by_name.values()]
     named = NamedTables(ordinary)
-    references = [_reference(con, by_name, named, table, column) for table, column in undeclared(ordinary)]
+    columns = [*undeclared(ordinary)]
+    references = [_reference(con, by_name, named, table, column) for table, column in columns]
     stated = [reference for reference in references if reference]
     known = {(reference.table, folded(reference.to[0])) for reference in stated if reference.to}
     known |= {(table.name, folded(key.parent)) for table in ordinary for key in table.foreign_keys}
+    compared = {(table.name, column.name) for table, column in columns}
+    known |= {(each.table, folded(each.to[0])) for each in joined if (each.table, each.column) in compared}
     for loose in stated:
         if not loose.to and not loose.is_empty:
             table = by_name[folded(loose.table)]
+            meant = _parents(table, loose.column, named)[:1]
+            known |= {(table.name, folded(name)) for name, _ in meant}
             known |= {(table.name, folded(name)) for name in _lookups(con, named, table, loose.column)}
     return (*stated, *_shared_keys(con, ordinary, named, known))
 
@@ -134,8 +143,8 @@ def _shared_keys(
 
     The table or the key has the name of the other one, as ``visit_source`` and ``visit_id`` have that of ``visits``.
     The key of a table to which the other one refers is none. A key with the name of its own table, such as ``run_id``
-    of ``statistics_runs``, is none either. Numbers without gaps may be those of the table itself, and are if a third
-    table refers to them.
+    of ``statistics_runs``, is none either. If only the table has such a name, neither is a key to which a further table
+    refers. Numbers without gaps may be those of the table itself.
 
     Args:
         con: Reads the database.
@@ -147,26 +156,36 @@ def _shared_keys(
     for table in tables:
         if len(table.primary_key) == 1:
             by_words.setdefault(tuple(words_of_name(table.name)), table)
-    referred = {parent for _, parent in known}
+    parents = {parent for child, parent in known if folded(child) != parent}
     for table in tables:
         if len(table.primary_key) == 1 and not table.autoincrement:
             [column] = table.primary_key
-            is_own = names_key_of(column, table.name, [column])
+            is_own = names_key_of(column, table.name, [column]) or folded(table.name) in parents
             starts = (by_words.get(start) for start in starts_of_name(table.name) if not is_own)
-            begun = [(other.name, other.primary_key[0]) for other in starts if other]
+            begun = [(other.name, other.primary_key[0]) for other in starts if other and not _has_key_of(other, table)]
             begun = [parent for parent in begun if (table.name, folded(parent[0])) not in known][:1]
             for parent, key in (*begun, *_parents_of_key(table, column, named)):
                 if (parent, folded(table.name)) not in known and fits(con, table, column, parent, key):
-                    is_open = (parent, key) in begun and _numbers_rows(con, table.name, column, parent)
-                    if not is_open or folded(table.name) not in referred:
+                    is_open = (parent, key) in begun and _has_no_gaps(con, table.name, column)
+                    if not is_open or not _has_no_gaps(con, parent, key):
                         yield UnstatedReference(table.name, column, None if is_open else (parent, key))
                     break
 
 
-def _numbers_rows(con: sqlite3.Connection, table: str, key: str, parent: str) -> bool:
-    """Return whether keys have no gaps, and are fewer than the rows of another table."""
-    name, rows = quoted(key), f"(SELECT count(*) FROM main.{quoted(parent)})"
-    query = f"SELECT max({name}) = count(*) AND min({name}) = 1 AND count(*) < {rows} FROM main.{quoted(table)}"
+def _has_key_of(table: Table, other: Table) -> bool:
+    """Return whether a table has a column with the name of the key of another one.
+
+    ``damage`` has a column ``kind``, which is the key of ``damage_kind``.
+    """
+    [key] = other.primary_key
+    is_telling = folded(key) not in NAMES_OF_ANY_KEY and table.primary_key != (key,)
+    return is_telling and table.column(key) is not None
+
+
+def _has_no_gaps(con: sqlite3.Connection, table: str, key: str) -> bool:
+    """Return whether keys number the rows of a table from 1."""
+    name = quoted(key)
+    query = f"SELECT max({name}) = count(*) AND min({name}) = 1 FROM main.{quoted(table)}"
     return bool(con.execute(query).fetchone()[0])
 
 

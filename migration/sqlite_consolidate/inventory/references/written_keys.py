@@ -66,7 +66,7 @@ def find_all_references(
         tables: The tables that can be moved.
         joined: The columns that code compares with keys.
     """
-    columns = _by_column(find_unstated_references(con, tables))
+    columns = _by_column(find_unstated_references(con, tables, joined))
     by_name = movable_by_name(tables)
     for (name, column), written in _by_column(find_written_keys(con, schema, tables)).items():
         if (name, column) not in columns or not columns[name, column][0].to:
