@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.code.scanning.name_patterns import fits_open_patt
 from sqlite_consolidate.engine.code.tables.joined_keys import read_code_joins
 from sqlite_consolidate.engine.code.tables.opened_databases import OpenedDatabases, are_versions, databases_by_code
 from sqlite_consolidate.inventory.inspection import read_file_schema
+from sqlite_consolidate.inventory.references.written_keys import place_of_trigger
 from sqlite_consolidate.inventory.selection.roles import is_apart_from_programs
 
 if TYPE_CHECKING:
@@ -71,8 +72,10 @@ def with_doubts(databases: Sequence[Database], joins: CodeJoins) -> list[Databas
                 declared[table.sql, other.sql] = table, other
         return [*declared.values()]
 
+    places = {id(each): set(map(place_of_trigger, each.schema.triggers)) for each in databases}
+
     def with_doubt(database: Database, reference: UnstatedReference) -> UnstatedReference:
-        if not reference.to or not reference.joined:
+        if not reference.to or not reference.joined or reference.joined in places[id(database)]:
             return reference
         names = reference.table, reference.to[0]
         meant = [database.schema.table(name) for name in names]

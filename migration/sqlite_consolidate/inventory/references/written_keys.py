@@ -1,4 +1,7 @@
-"""Find the columns into which triggers write the key of the row that fires them."""
+"""Find the columns to which triggers give the meaning of a key.
+
+They write the key of the row that fires them into a column, or compare it with one.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import is_any_row
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import names_table
+from sqlite_consolidate.engine.code.tables.compared_columns import NamedTable, QueryScope, comparisons_in
+from sqlite_consolidate.engine.code.tables.joined_keys import CodeJoins
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
-from sqlite_consolidate.engine.sqlite.schema.index_queries import trigger_statements
+from sqlite_consolidate.engine.sqlite.schema.index_queries import trigger_parts, trigger_statements
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.references.joined_columns import find_joined_columns
 from sqlite_consolidate.inventory.references.link_tables import measured_key, open_columns
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.code.tables.joined_keys import JoinedKey
     from sqlite_consolidate.engine.sqlite.schema.index_queries import Token
-    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, TriggerOrView
 
 
 _AFTER_TERMS = frozenset(("from", "where", "group", "order", "limit", "union", "except", "intersect", "on"))
@@ -66,6 +71,7 @@ def find_all_references(
         tables: The tables that can be moved.
         joined: The columns that code compares with keys.
     """
+    joined = _each_once((*joined, *_keys_compared_by_triggers(schema)))
     columns = _by_column(find_unstated_references(con, tables, joined))
     by_name = movable_by_name(tables)
     for (name, column), written in _by_column(find_written_keys(con, schema, tables)).items():
@@ -93,6 +99,34 @@ def _conditions_beside(joined: Iterable[JoinedKey]) -> dict[tuple[str, str], fro
         place = each.table, each.column
         conditions[place] = conditions.get(place, each.conditions) & each.conditions
     return conditions
+
+
+def _keys_compared_by_triggers(schema: Schema) -> tuple[JoinedKey, ...]:
+    """Return the columns that triggers compare with keys, such as ``t_id = OLD.id``."""
+    comparisons = []
+    for trigger in schema.triggers:
+        fired = QueryScope(tables=[NamedTable(alias, folded(trigger.table)) for alias in ("old", "new")])
+        for part in filter(None, trigger_parts(trigger.sql)):
+            sql = trigger.sql[part[0].start : part[-1].end]
+            comparisons += [(place_of_trigger(trigger), each) for each in comparisons_in(sql, fired)]
+    return CodeJoins(comparisons).keys_in(schema)
+
+
+def place_of_trigger(trigger: TriggerOrView) -> str:
+    """Return what a plan names as the place of a comparison in a trigger."""
+    return f"the trigger {trigger.name}"
+
+
+def _each_once(joined: Iterable[JoinedKey]) -> tuple[JoinedKey, ...]:
+    """Return what code and triggers say of a column and a key as one comparison.
+
+    It is certain if one of them is.
+    """
+    known: dict[tuple[str, str, tuple[str, str]], JoinedKey] = {}
+    for each in sorted(joined, key=lambda comparison: comparison.is_certain):
+        conditions = each.conditions & known.get(each[:3], each).conditions
+        known[each[:3]] = each._replace(conditions=conditions)
+    return tuple(known.values())
 
 
 def _find_open_columns(

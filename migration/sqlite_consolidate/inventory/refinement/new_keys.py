@@ -5,14 +5,12 @@ Declared references follow new keys by themselves, and stated ones by ``refers``
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.matching.match_columns import unique_beside_key
 from sqlite_consolidate.engine.merge.column_types import column_affinity
-from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, unquoted
 from sqlite_consolidate.engine.sqlite.schema.index_queries import key_of_index
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.findings import Finding
-    from sqlite_consolidate.inventory.inspection import CountedTable, Database
+    from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource
     from sqlite_consolidate.inventory.proposed_parts import ProposedMap
     from sqlite_consolidate.inventory.references.shared_keys import PlacedColumns
@@ -115,53 +113,6 @@ def loose_columns(database: Database, file: str, shared_keys: Mapping[PlacedColu
         if not each.to and not each.is_empty and (file, each.table, (each.column,)) not in shared_keys
     )
     return tuple(f"{each.table}.{each.column}" for each in loose)
-
-
-def find_obstacle(database: Database) -> str:
-    """Return why the keys of a database cannot change unseen, or an empty text.
-
-    That is so where a view or a trigger uses two tables together, and no reference is known that connects them. A table
-    such as a log, into which triggers only write, counts if they write a key into it that no decision asks about.
-    """
-    tables = {folded(table.name): table for table in database.tables_with_rows if table.table.kind == "table"}
-    groups = _connected(database)
-    together = [names & tables.keys() for names in database.joined]
-    together += [(_used_with(database, table) | {name}) & tables.keys() for name, table in tables.items()]
-    for names in together:
-        apart = sorted({groups.get(name, name): name for name in sorted(names)}.values())
-        if len(apart) > 1:
-            both = join_first_names([tables[name].name for name in apart])
-            return f"A view or a trigger uses {both} together, and no FOREIGN KEY says how they are connected."
-    return ""
-
-
-def _used_with(database: Database, table: CountedTable) -> frozenset[str]:
-    """Return the tables that may have keys of a table without a declaration."""
-    alias = folded(table.table.alias)
-    key = re.compile(rf"\b(?:new|old)\s*\.\s*(?:{'|'.join(map(re.escape, filter(None, (alias, *ROWIDS))))})\b")
-    writes_key = any(key.search(unquoted(trigger.sql)) for trigger in database.schema.triggers_on(table.name))
-    asked = {folded(each.table) for each in database.unstated if not each.to and not each.is_empty}
-    return table.needs - (table.appended & asked if writes_key else table.appended)
-
-
-def _connected(database: Database) -> dict[str, str]:
-    """Return each table to the first of the tables that references connect with it."""
-    pairs = [
-        (table.name, key.parent) for table in database.tables for key in table.table.foreign_keys if key.parent
-    ] + [(reference.table, reference.to[0]) for reference in database.unstated if reference.to]
-    connected: dict[str, list[str]] = {}
-    for left, right in pairs:
-        connected.setdefault(folded(left), []).append(folded(right))
-        connected.setdefault(folded(right), []).append(folded(left))
-    group: dict[str, str] = {}
-    for first in connected:
-        pending = [first]
-        while pending:
-            name = pending.pop()
-            if name not in group:
-                group[name] = first
-                pending += connected[name]
-    return group
 
 
 def give_new_keys(source: ProposedSource, refused: Mapping[str, Problem]) -> ProposedSource | None:

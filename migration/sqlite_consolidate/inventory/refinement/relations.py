@@ -1,4 +1,4 @@
-"""Find the tables of a database that refer to each other, and keep them together."""
+"""Find the tables of a database that are related, and keep them together."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.merge.column_types import column_affinity
+from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
+from sqlite_consolidate.engine.sqlite.schema.index_queries import trigger_parts
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.references.key_names import NamedTables, names_key_of
-from sqlite_consolidate.text import join_names
+from sqlite_consolidate.text import join_first_names, join_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from sqlite_consolidate.inventory.inspection import Database
+    from sqlite_consolidate.engine.sqlite.schema.index_queries import Token
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+    from sqlite_consolidate.inventory.inspection import CountedTable, Database
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource
     from sqlite_consolidate.inventory.proposed_parts import ProposedMap, ProposedTable
+
+_NO_NUMBERS = frozenset({"TEXT", "REAL"})
 
 Names = dict[str, str]
 """Table of a source, folded, to its folded name in the target."""
@@ -70,6 +77,79 @@ def _names_of_keys(database: Database) -> Iterator[tuple[str, str, str]]:
                 if names_key_of(column.name, parent.name, keys):
                     fact = f"{table.name}.{column.name} is named like a key of {parent.name}"
                     yield table.name, parent.name, fact
+
+
+def find_obstacle(database: Database) -> str:
+    """Return why the keys of a database cannot change unseen, or an empty text.
+
+    That is so where a view or a statement of a trigger uses two tables together, and no reference is known that
+    connects them. A table such as a log, into which triggers only write, counts if they write a key into it that no
+    decision asks about.
+    """
+    tables = {folded(table.name): table for table in database.tables_with_rows if table.table.kind == "table"}
+    groups = _groups(database)
+    together = [*database.joined, *(names for table in tables.values() for names in _used_together(database, table))]
+    for names in together:
+        apart = sorted({groups.get(name, name): name for name in sorted(names & tables.keys())}.values())
+        if len(apart) > 1:
+            both = join_first_names([tables[name].name for name in apart])
+            return f"A view or a trigger uses {both} together, and no FOREIGN KEY says how they are connected."
+    return ""
+
+
+def _used_together(database: Database, table: CountedTable) -> Iterator[frozenset[str]]:
+    """Yield the tables that each part of the triggers of a table uses.
+
+    The table itself is one of them if the part names it, or a value of its row that may be a key. Texts are none.
+    """
+    name = folded(table.name)
+    views = {folded(each.name): names for each, names in zip(database.schema.views, database.joined, strict=True)}
+    asked = {folded(each.table) for each in database.unstated if not each.to and not each.is_empty}
+    for trigger in database.schema.triggers_on(table.name):
+        for part in trigger_parts(trigger.sql):
+            names = {token.name for token in part}
+            values = _values_of_row(part)
+            key = {folded(table.table.alias), *ROWIDS} & values
+            logs = table.appended & asked if key else table.appended
+            known = (table.needs & names) - logs
+            used = known.union(*(views[view] for view in names & views.keys()))
+            is_named = name in {token.name for token in part if token.text[:1] != "'"}
+            is_used = is_named or any(_may_be_number(table.table, value) for value in values)
+            yield used | {name} if is_used else used
+
+
+def _values_of_row(part: Sequence[Token]) -> set[str]:
+    """Return each column of its row that a part of a trigger names.
+
+    ``id`` of ``OLD.id`` is one.
+    """
+    names = [token.name for token in part]
+    marks = zip(names, names[1:], names[2:], strict=False)
+    return {column for row, dot, column in marks if row in ("new", "old") and dot == "."}
+
+
+def _may_be_number(table: Table, name: str) -> bool:
+    return table.column(name) is None or column_affinity(table, name) not in _NO_NUMBERS
+
+
+def _groups(database: Database) -> dict[str, str]:
+    """Return each table to the first of the tables that references connect with it."""
+    pairs = [
+        (table.name, key.parent) for table in database.tables for key in table.table.foreign_keys if key.parent
+    ] + [(reference.table, reference.to[0]) for reference in database.unstated if reference.to]
+    connected: dict[str, list[str]] = {}
+    for left, right in pairs:
+        connected.setdefault(folded(left), []).append(folded(right))
+        connected.setdefault(folded(right), []).append(folded(left))
+    group: dict[str, str] = {}
+    for first in connected:
+        pending = [first]
+        while pending:
+            name = pending.pop()
+            if name not in group:
+                group[name] = first
+                pending += connected[name]
+    return group
 
 
 def keep_separate(table_map: ProposedMap, source: str, reason: str, files: Collection[str] = ()) -> ProposedMap:

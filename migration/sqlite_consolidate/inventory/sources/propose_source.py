@@ -11,9 +11,9 @@ from sqlite_consolidate.engine.sqlite.schema.objects import Index, Table
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.proposal import ProposedSource
 from sqlite_consolidate.inventory.proposed_parts import ProposedLeave, ProposedMap
-from sqlite_consolidate.inventory.refinement.new_keys import find_obstacle, loose_columns, with_keys
+from sqlite_consolidate.inventory.refinement.new_keys import loose_columns, with_keys
 from sqlite_consolidate.inventory.refinement.rebuilds import left_index, moved_index
-from sqlite_consolidate.inventory.refinement.relations import related_tables
+from sqlite_consolidate.inventory.refinement.relations import find_obstacle, related_tables
 from sqlite_consolidate.plan.model import Leave, Source, TableMap
 
 if TYPE_CHECKING:

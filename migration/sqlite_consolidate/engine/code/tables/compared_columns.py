@@ -115,23 +115,27 @@ def may_compare(text: str) -> bool:
     return _MAY_COMPARE.search(text.lower()) is not None
 
 
-def comparisons_in(sql: str) -> Iterator[Comparison]:
+def comparisons_in(sql: str, outer: QueryScope | None = None) -> Iterator[Comparison]:
     """Yield each pair of columns that a text of SQL compares.
 
     It compares them by ``=``, ``IS``, ``IN (SELECT ...)`` or ``USING``.
+
+    Args:
+        sql: The text.
+        outer: Tables whose columns each statement can name, as one of a trigger can name those of ``OLD``.
     """
     if may_compare(sql):
         for statement in statement_tokens(sql):
-            yield from _StatementReader(statement).read()
+            yield from _StatementReader(statement, outer).read()
 
 
 class _StatementReader:
     """Read one statement from left to right, each token once."""
 
-    def __init__(self, tokens: Sequence[SqlToken]) -> None:
-        """Take the tokens."""
+    def __init__(self, tokens: Sequence[SqlToken], outer: QueryScope | None) -> None:
+        """Take the tokens, and the tables around the statement."""
         self._tokens = tokens
-        self._scope = QueryScope()
+        self._scope = QueryScope(outer)
         self._in_from = self._takes_table = False
         self._frames: list[_Frame] = []
         self._in_condition = self._is_between = False

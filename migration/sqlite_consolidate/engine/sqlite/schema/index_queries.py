@@ -104,6 +104,19 @@ def trigger_statements(sql: str) -> Iterator[list[Token]]:
             statement.append(token)
 
 
+def trigger_parts(sql: str) -> Iterator[list[Token]]:
+    """Yield the tokens of each part of a trigger that can read rows.
+
+    These are its condition, if it has one, and each statement in its body.
+    """
+    tokens = _tokens(sql)
+    texts = [token.text for token in tokens]
+    head = texts[: texts.index("begin")] if "begin" in texts else []
+    if "when" in head:
+        yield tokens[head.index("when") + 1 : len(head)]
+    yield from trigger_statements(sql)
+
+
 def inserted_columns(sql: str) -> Iterator[tuple[str, frozenset[str]]]:
     """Yield the table of each INSERT of a trigger with the columns that it lists, folded.
 
