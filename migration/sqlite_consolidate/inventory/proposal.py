@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.proposed_parts import LINE_OF_DECISION
 from sqlite_consolidate.inventory.union_advice import advise_union
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference
     from sqlite_consolidate.inventory.code.smoke_tests import ProposedSmoke
@@ -30,6 +33,7 @@ _LOOSE = (
     "(`constants`), and let the code ask for it, or keep the table apart (`into`). Otherwise there is nothing to do."
 )
 _MOST_COLUMNS = 60  # that one decision names
+_ID = re.compile(rf"(?P<mark>[ {LINE_OF_DECISION}])\[[a-z-]+\]$")
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,18 @@ class ProposedSource:
             for each in self.maps
         ]
         return replace(self, files=files, maps=tuple(maps), leaves=(*self.leaves, *left))
+
+    def without_own_names(self, text: str) -> str:
+        """Return a text without names that only this source has.
+
+        These are the path of its file, and the names of what is kept apart.
+        """
+        names = {folded(each.into): each.name for each in self.maps if each.into != each.name}
+        names |= {folded(view): name for name, view in self.views.items()}
+        names |= dict.fromkeys(map(folded, self.all_files), "this file")
+        known = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+        pattern = rf"(?i)(?<![\w./])(?:{known})(?!\w)"
+        return re.sub(pattern, lambda match: f"{LINE_OF_DECISION}{names.get(folded(match[0]), '')}", text)
 
     @property
     def decide(self) -> tuple[str, ...]:
@@ -234,6 +250,55 @@ def _ask_about_loose(columns: tuple[str, ...], joined: Mapping[str, str]) -> tup
     return (f"{looks}, but it is not certain to which table.{fact} {_LOOSE}",)
 
 
+class AskedSource(NamedTuple):
+    """Hold a source with its decisions, of which each kind is asked once.
+
+    Attributes:
+        decide: Its decisions. Each names the further sources about which it is asked as well.
+        same_as: Names of earlier sources whose decisions are asked about this one as well.
+    """
+
+    source: ProposedSource
+    decide: tuple[str, ...]
+    same_as: tuple[str, ...]
+
+
+def _ask_once(sources: Sequence[ProposedSource]) -> Iterator[AskedSource]:
+    """Yield each source with the decisions that no earlier source asks."""
+    first: dict[str, str] = {}
+    further: dict[str, list[str]] = defaultdict(list)
+    asked: list[tuple[ProposedSource, list[str], dict[str, None]]] = []
+    asking: dict[str, str] = {}
+    for source in sources:
+        decisions: list[str] = []
+        same_as: dict[str, None] = {}
+        for text in source.decide:
+            keys = text, source.without_own_names(text)
+            known = next((first[key] for key in keys if key in first), text)
+            if asking.setdefault(known, source.name) == source.name:
+                first |= dict.fromkeys(keys, text)
+                decisions.append(text)
+            else:
+                further[known].append(source.name)
+                same_as[asking[known]] = None
+        asked.append((source, decisions, same_as))
+    for source, decisions, same_as in asked:
+        yield AskedSource(source, tuple(_about_all(text, further[text]) for text in decisions), tuple(same_as))
+
+
+def _about_all(text: str, others: Sequence[str]) -> str:
+    """Return a decision that names the sources about which it is asked as well.
+
+    Its id stays at its end.
+    """
+    if not others:
+        return text
+    match = _ID.search(text)
+    end = match.start() if match else len(text)
+    mark = match["mark"] if match else " "
+    return f"{text[:end]}{mark}Decide the same in these sources: {join_first_names(others)}.{text[end:]}"
+
+
 @dataclass(frozen=True)
 class Proposal:
     """Hold a whole plan.
@@ -269,11 +334,16 @@ class Proposal:
     target_tables: tuple[str, ...] = ()
 
     @property
+    def asked_sources(self) -> tuple[AskedSource, ...]:
+        """Return each source with the decisions that no earlier source asks."""
+        return tuple(_ask_once(self.sources))
+
+    @property
     def decisions(self) -> int:
         """Return the number of decisions that the operator has to make."""
         marked = len(self.decide) + sum(not reference.understood for reference in self.references)
-        for source in self.sources:
-            marked += len(source.decide) + sum(len(table_map.decide) for table_map in source.maps)
+        for source, decide, _ in self.asked_sources:
+            marked += len(decide) + sum(len(table_map.decide) for table_map in source.maps)
         return marked + sum(file.decide for file in self.left_out) + sum(bool(test.decide) for test in self.smoke)
 
     @property
