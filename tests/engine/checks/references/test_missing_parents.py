@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from itertools import product
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
@@ -299,19 +299,29 @@ def test_foreign_key_of_the_target_waits_for_refused_rows(bench: Bench) -> None:
 )
 def test_entries_about_a_refused_table_have_no_problem(bench: Bench, columns: dict[str, str], problem: str) -> None:
     """What names the table, its columns or its rows can be right."""
-    index = "CREATE VIRTUAL TABLE words USING fts5(v, content='p', content_rowid='id')"
-    bench.database(TARGET, PARENT.replace("v", "v, w"), index)
-    trigger = "CREATE TRIGGER up AFTER INSERT ON ch BEGIN INSERT INTO p(v) VALUES (new.id); END"
-    bench.database("b.db", PARENT.replace("v", "v, w"), DECLARED, trigger, "INSERT INTO ch VALUES (1, 1)")
-    children = table("ch", follows="p", none=[5])
-    entries: dict[str, Any] = {
-        "stale": [Stale(name="words", reason="later"), Stale(name="up", reason="later")],
-        "refreshes": [Refresh.model_validate(REFRESH)],
-    }
+    wide, index = (
+        PARENT.replace("v", "v, w"),
+        "CREATE VIRTUAL TABLE words USING fts5(v, content='p', content_rowid='id')",
+    )
+    bench.database(TARGET, wide, index)
+    bench.database("b.db", wide, DECLARED, "INSERT INTO ch VALUES (1, 1)")
+    refused, children = table("p", columns=columns), table("ch", none=[5])
+    stale = [Stale(name="words", reason="later")]
 
-    problems = bench.survey(source("b.db", table("p", columns=columns), children, keys="renumber"), **entries).problems
+    problems = bench.survey(source("b.db", refused, children, keys="renumber"), stale=stale).problems
 
     assert [each.id for each in problems] == [problem]
+
+
+def test_table_with_a_double_column_name_stays_known(bench: Bench) -> None:
+    """What else names the table works."""
+    trigger = "CREATE TRIGGER up AFTER INSERT ON ch BEGIN INSERT INTO p(v) VALUES (new.id); END"
+    bench.database("b.db", PARENT.replace("v", "v, w"), DECLARED, trigger)
+    refused, children = table("p", columns={"v": "w"}), table("ch", follows="p")
+
+    problems = bench.survey(source("b.db", refused, children), refreshes=[Refresh.model_validate(REFRESH)]).problems
+
+    assert [problem.id for problem in problems] == ["two-columns-in-one"]
 
 
 def test_refresh_of_an_unread_table_has_no_problem(bench: Bench) -> None:
