@@ -207,7 +207,7 @@ def read(folder: Path, root: Path | None = None) -> Manifest | None:
     if not path.exists():
         return None
     try:
-        document = json.loads(read_regular(path))
+        document = json.loads(read_regular(path), object_hook=_as_copy)
         if not isinstance(document, dict) or document.pop("format", None) != 1:
             raise _unreadable(folder, "it has another format")
         sealed = _MANIFEST.validate_python(document)
@@ -224,6 +224,17 @@ def read(folder: Path, root: Path | None = None) -> Manifest | None:
     return sealed
 
 
+def _as_copy(entry: dict[str, object]) -> object:
+    """Return an entry of a database as it is held, because there may be very many.
+
+    Another entry, and one with mistakes, stays as it is.
+    """
+    try:
+        return _DATABASE_COPY.validate_python(entry) if "role" in entry else entry
+    except ValidationError:
+        return entry
+
+
 def _name_of_two_files(sealed: Manifest) -> str:
     """Return a name that an archive shares with another file, or an empty text."""
     known = {sealed.target, *(copy.file for copy in sealed.databases), *(code.file for code in sealed.code)}
@@ -231,7 +242,7 @@ def _name_of_two_files(sealed: Manifest) -> str:
     return next((name for name, number in archives.items() if name in known or number > 1), "")
 
 
-_MANIFEST = TypeAdapter(Manifest)
+_MANIFEST, _DATABASE_COPY = TypeAdapter(Manifest), TypeAdapter(DatabaseCopy)
 
 
 def _mistakes(folder: Path, error: ValidationError) -> Iterator[Problem]:
