@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sqlite_consolidate.engine.code.scanning.languages.joined_strings import joined_strings
+from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
 from tests.support.scanned_trees import verdicts
 
 PHP = {
@@ -89,3 +90,13 @@ def test_endless_program_does_not_block_joined_strings(text: str) -> None:
     [string] = joined_strings("a.unknown", f'{text}\n; "a" + ".db"', lambda written: ".db" in written)
 
     assert string.text.endswith("a.db")
+
+
+def test_long_list_of_names_is_read_once() -> None:
+    """The list is no call of a function that joins them."""
+    names = "'a.db', (b) + '.db', " * 10_000
+
+    strings = list(joined_strings("a.unknown", f"x = [{names}]", lambda written: ".db" in written))
+
+    assert [string.text for string in strings[:2]] == ["a.db", f"{UNKNOWN}.db"]
+    assert len(strings) == 20_000

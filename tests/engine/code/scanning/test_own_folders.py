@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.code.scanning.languages.own_folders import stated_paths
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.suggestions.shared_names import find_shared_names
 from sqlite_consolidate.engine.code.suggestions.suggest import propose_references
@@ -74,3 +75,16 @@ def test_path_from_another_folder_is_asked_about(tmp_path: Path, file: str, text
     shared = find_shared_names(ScanScope(tmp_path, ["."], ["south/shop.db"], "north/shop.db"))
 
     assert [each.files for each in shared] == [("south/shop.db",)]
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 100_000, "dirname(" * 20_000 + "x", "\n" * 100_000, "'a/" * 30_000, "cd " * 30_000]
+)
+@pytest.mark.parametrize("file", ["a.php", "a.sh"])
+def test_endless_text_does_not_block_stated_paths(file: str, text: str) -> None:
+    """What follows it is still read."""
+    ends = {"a.php": "\n__DIR__ . '/shop.db'", "a.sh": '\nsqlite3 "$(dirname "$0")/shop.db"'}
+
+    paths = [each.path for each in stated_paths(file, text + ends[file], is_shell=file == "a.sh")]
+
+    assert paths == ["shop.db"]

@@ -48,10 +48,17 @@ class JoinedString(NamedTuple):
 
 
 class _Token(NamedTuple):
+    """Hold a token of a program.
+
+    Attributes:
+        bracket: Place of the innermost bracket that is open there, or of the one that it closes. It is -1 for none.
+    """
+
     kind: str
     text: str
     start: int
     end: int
+    bracket: int
 
 
 def joined_strings(file: str, text: str, is_wanted: Callable[[str], bool]) -> Iterator[JoinedString]:
@@ -66,12 +73,25 @@ def joined_strings(file: str, text: str, is_wanted: Callable[[str], bool]) -> It
         is_wanted: Whether a string as it is written is of interest.
     """
     code = without_comments(file, text)
-    tokens = [_Token(match.lastgroup or "", match.group(), *match.span()) for match in _TOKEN.finditer(code)]
+    tokens = _tokens(code)
     for place, token in enumerate(tokens):
         if token.kind == "string" and is_wanted(token.text):
             parts = [_text_of(token), *_texts_before(tokens, place)]
             joined = re.sub(f"{UNKNOWN}+", UNKNOWN, "".join(reversed(parts)))
             yield JoinedString(token.start, token.end, joined)
+
+
+def _tokens(code: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    brackets: list[int] = []
+    for place, match in enumerate(_TOKEN.finditer(code)):
+        text = match.group()
+        tokens.append(_Token(match.lastgroup or "", text, *match.span(), brackets[-1] if brackets else -1))
+        if text in _OPENING.values():
+            brackets.append(place)
+        elif text in _OPENING and brackets:
+            brackets.pop()
+    return tokens
 
 
 def _text_of(token: _Token) -> str:
@@ -104,7 +124,7 @@ def _texts_before(tokens: list[_Token], place: int) -> Iterator[str]:
 def _start_of_operand(tokens: list[_Token], place: int) -> int:
     """Return the first token of the word, string or call that ends at a token, or -1."""
     while place >= 0 and tokens[place].text in _OPENING:
-        place = _opening(tokens, place) - 1
+        place = tokens[place].bracket - 1
         if place < 0 or tokens[place].kind in {"string", "joiner"} or tokens[place].text in {",", "=", "("}:
             return place + 1
     return place
@@ -117,23 +137,7 @@ def _start_of_name(tokens: list[_Token], place: int) -> int:
     return max(place, 0)
 
 
-def _opening(tokens: list[_Token], place: int) -> int:
-    """Return the bracket that a bracket closes, or -1."""
-    depth = 0
-    for at in range(place, -1, -1):
-        depth += (tokens[at].text in _OPENING) - (tokens[at].text in _OPENING.values())
-        if not depth:
-            return at
-    return -1
-
-
 def _called(tokens: list[_Token], place: int) -> str:
     """Return the name of the function among whose arguments a token is, or nothing."""
-    while place >= 0:
-        text = tokens[place].text
-        if text in _OPENING:
-            place = _opening(tokens, place)
-        elif text in _OPENING.values():
-            return tokens[place - 1].text if text == "(" and place else ""
-        place -= 1
-    return ""
+    bracket = tokens[place].bracket
+    return tokens[bracket - 1].text if bracket > 0 and tokens[bracket].text == "(" else ""

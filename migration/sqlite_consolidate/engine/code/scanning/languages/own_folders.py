@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 _RAILS = "database.yml"
 _RELATIVE_PATH = re.compile(r"(?<![\w./-])[\w.-][\w./-]*")
 _OWN_FOLDER = re.compile(
-    r"(?P<up>(?:[\w.\\]*\bdirname\s*\(\s*)*)(?P<own>\b__FILE__\b|\b__filename\b|\b__DIR__\b|\b__dirname\b|\b__dir__\b"
+    r"(?P<up>(?:(?:\b(?:File|path)\.|\\)?\bdirname\s*\(\s*){0,9})"
+    r"(?P<own>\b__FILE__\b|\b__filename\b|\b__DIR__\b|\b__dirname\b|\b__dir__\b"
     r"|\bimport\.meta\.dirname\b)[\s)]*"
 )
 _OWN_FILE = frozenset({"__FILE__", "__filename"})
@@ -27,7 +28,7 @@ _OWN_FOLDER_OF_SHELL = (
 )
 _ASSIGNED = re.compile(rf"(?:^|(?<=[\s;]))(\w+)={_OWN_FOLDER_OF_SHELL}[ \t]*(?=$|[;&])", re.MULTILINE)
 _CHANGES_FOLDER = re.compile(
-    r"(?:^|(?<=[;&|{])|(?<=[^$]\())\s*(?:cd|pushd)[ \t]+(?:--[ \t]+)?(?P<to>[^;&|\n]+)", re.MULTILINE
+    r"(?:^|(?<=[;&|{])|(?<=[^$]\())[ \t]*(?:cd|pushd)[ \t]+(?:--[ \t]+)?(?P<to>[^;&|\n]+)", re.MULTILINE
 )
 _FURTHER_PARTS = r"(?P<parts>(?:[\"'][\w./ -]*[\"']\s*,\s*)*)"
 _REST = re.compile(rf"(?:\s*[.+,]\s*|\}})?{_FURTHER_PARTS}[\"'`]?(?P<path>/?[\w.][\w./-]*)")
