@@ -41,7 +41,7 @@ def known(tmp_path: Path, sql: str, joins: CodeJoins | None = None) -> dict[str,
         (NUMBERED + STATES.format("metadata_id INT"), {"states.metadata_id": ""}),
         (
             NUMBERED + STATES.format("kind_id INT") + META.replace("states_meta", "kinds").format("kind_id"),
-            {"states.kind_id": "kinds.kind_id"},
+            {"states.kind_id": "kinds.kind_id", "states_meta.id": ""},
         ),
         (
             NUMBERED + STATES.format("metadata_id INT") + META.replace("states_meta", "sizes").format("metadata_id"),
@@ -123,6 +123,8 @@ MEMBERS = "CREATE TABLE members(user_id INT, {0}); INSERT INTO members VALUES (1
     [
         (PEOPLE + GROUPS.format("(1, 'x'), (2, 'y'), (3, 'z')"), {}),
         (PEOPLE + GROUPS.format("(1, 'x')"), {}),
+        (PEOPLE + GROUPS.format("(1, 'x')").replace("name", "title"), {"user_groups.id": ""}),
+        (PEOPLE + GROUPS.format("(1, 'x'), (2, 'y'), (3, 'z')").replace("name", "title"), {"user_groups.id": ""}),
         (PEOPLE + GROUPS.format("(1, 'x'), (3, 'z')"), {"user_groups.id": "users.id"}),
         (
             PEOPLE + GROUPS.format("(1, 'x'), (3, 'z')") + MEMBERS.format("user_group_id INT"),
@@ -139,7 +141,7 @@ MEMBERS = "CREATE TABLE members(user_id INT, {0}); INSERT INTO members VALUES (1
     ],
 )
 def test_table_with_children_has_keys_of_its_own(tmp_path: Path, sql: str, expected: dict[str, str]) -> None:
-    """So has one whose rows are numbered as those of the other table are."""
+    """So has one with the columns and the numbers of the other table."""
     assert known(tmp_path, sql) == expected
 
 

@@ -144,7 +144,8 @@ def _shared_keys(
     The table or the key has the name of the other one, as ``visit_source`` and ``visit_id`` have that of ``visits``.
     The key of a table to which the other one refers is none. A key with the name of its own table, such as ``run_id``
     of ``statistics_runs``, is none either. If only the table has such a name, neither is a key to which a further table
-    refers. Numbers without gaps may be those of the table itself.
+    refers. Numbers without gaps may be those of the table itself, and are if both tables have such numbers and the same
+    columns, as ``statistics`` and ``statistics_short_term``.
 
     Args:
         con: Reads the database.
@@ -156,6 +157,7 @@ def _shared_keys(
     for table in tables:
         if len(table.primary_key) == 1:
             by_words.setdefault(tuple(words_of_name(table.name)), table)
+    by_name = {table.name: table for table in tables}
     parents = {parent for child, parent in known if folded(child) != parent}
     for table in tables:
         if len(table.primary_key) == 1 and not table.autoincrement:
@@ -167,9 +169,16 @@ def _shared_keys(
             for parent, key in (*begun, *_parents_of_key(table, column, named)):
                 if (parent, folded(table.name)) not in known and fits(con, table, column, parent, key):
                     is_open = (parent, key) in begun and _has_no_gaps(con, table.name, column)
-                    if not is_open or not _has_no_gaps(con, parent, key):
+                    is_alike = is_open and _has_columns_of(table, by_name[parent]) and _has_no_gaps(con, parent, key)
+                    if not is_alike:
                         yield UnstatedReference(table.name, column, None if is_open else (parent, key))
                     break
+
+
+def _has_columns_of(table: Table, other: Table) -> bool:
+    """Return whether each column of a table but its key has the name of one of another table."""
+    names = {column.name for column in table.stored if column.name not in table.primary_key}
+    return bool(names) and all(other.column(name) for name in names)
 
 
 def _has_key_of(table: Table, other: Table) -> bool:
