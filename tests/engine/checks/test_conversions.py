@@ -154,6 +154,32 @@ def test_column_computed_differently_by_target_is_found(bench: Bench, factor: in
     ] * differ
 
 
+PARENT = "CREATE TABLE p(id INTEGER PRIMARY KEY{}, l)"
+CHILD = "CREATE TABLE c(id INTEGER PRIMARY KEY, r INTEGER REFERENCES p{})"
+
+
+@pytest.mark.parametrize(
+    ("check_of_key", "check_of_child", "expected"),
+    [
+        (" CHECK(id < 9)", "", [("new-key-refused", "b.db:p")]),
+        ("", " CHECK(r < 9)", [("new-key-refused", "b.db:c")]),
+        ("", " CHECK(r < 5)", [("row-refused", "b.db:c")]),
+        (" CHECK(id < 90)", " CHECK(r < 90)", []),
+    ],
+)
+def test_constraint_that_only_a_new_key_violates(
+    bench: Bench, check_of_key: str, check_of_child: str, expected: list[tuple[str, str]]
+) -> None:
+    """The target declares it, whatever the source does."""
+    parent, child = PARENT.format(check_of_key), CHILD.format(check_of_child)
+    bench.database(TARGET, parent, child, "INSERT INTO p VALUES (8, 't')")
+    bench.database("b.db", parent, CHILD.format(""), "INSERT INTO p VALUES (6, 'b')", "INSERT INTO c VALUES (1, 6)")
+
+    problems = bench.survey(source("b.db", "p", "c", keys="renumber")).problems
+
+    assert [(problem.id, problem.subject) for problem in problems] == expected
+
+
 def test_values_of_utf_16_database_are_tried(bench: Bench) -> None:
     """The scratch database has the encoding of what it reads."""
     path = bench.database(

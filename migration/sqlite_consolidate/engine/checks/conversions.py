@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import digest_query
-from sqlite_consolidate.engine.content.projection import ProjectedColumn, column_of
+from sqlite_consolidate.engine.content.projection import column_of
 from sqlite_consolidate.engine.merge.column_types import affinity
 from sqlite_consolidate.engine.merge.rows.insert_rows import insert_rows
 from sqlite_consolidate.engine.sqlite.connections import attach, scratch_database
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.digest import TableDigest
-    from sqlite_consolidate.engine.content.projection import Projection
+    from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
@@ -89,14 +89,11 @@ def _computed_by_source(
     It is empty if the source's table does not accept the rows with their new keys.
     """
     arriving = mapping.projection("src")
+    rows = arriving if has_new_keys else _with_old_keys(arriving)
     rows = replace(
-        arriving,
+        rows,
         into=replace(mapping.table, name=mapping.table.name.removeprefix(mapping.staged_prefix)),
-        columns=tuple(
-            ProjectedColumn(column.origin, column.source if has_new_keys else column_of(column.origin), column.origin)
-            for column in arriving.columns
-            if column.origin
-        ),
+        columns=tuple(column._replace(name=column.origin) for column in rows.columns if column.origin),
         rowid=None,
     )
     with scratch_database(live, limits) as con:
@@ -147,8 +144,7 @@ def _copy_and_compare(con: sqlite3.Connection, mapping: TableMapping, rows: Proj
         insert_rows(con, rows)
         dropped = _count(con, rows.select(["count(*)"])) - _count(con, rows.select_target(["count(*)"]))
     except sqlite3.Error as error:
-        fact = f"its rows do not fit {mapping.into.name} as the target declares it: {error}."
-        return [Problem("row-refused", mapping.subject, fact, _HINT, criterion="values-fit")]
+        return [_refused_problem(con, mapping, rows, error)]
     if dropped:
         fact = f"{counted(dropped, 'row')} would be dropped silently: {mapping.into.name} has a clause ON CONFLICT."
         return [
@@ -165,6 +161,38 @@ def _copy_and_compare(con: sqlite3.Connection, mapping: TableMapping, rows: Proj
     return [
         _value_change_problem(con, mapping, rows, column) for column in rows.columns if _differ(con, rows, [column])
     ]
+
+
+def _refused_problem(con: sqlite3.Connection, mapping: TableMapping, rows: Projection, error: sqlite3.Error) -> Problem:
+    """Return the problem that SQLite refuses rows, perhaps only with new numbers."""
+    if not mapping.shifted or not _are_accepted(con, _with_old_keys(rows)):
+        fact = f"its rows do not fit {mapping.into.name} as the target declares it: {error}."
+        return Problem("row-refused", mapping.subject, fact, _HINT, criterion="values-fit")
+    names = join_names(mapping.shifted)
+    fact = f"its rows do not fit {mapping.into.name} with new numbers in {names}: {error}."
+    hint = 'Write keys = "keep", or move the table under another name (into).'
+    if referring := [name for name in mapping.shifted if name not in mapping.key_shifts]:
+        verb = "refer" if referring[1:] else "refers"
+        tables = f"the tables that {join_names(referring)} {verb} to"
+        hint = f'Write keys = "keep" for {tables}, or move these under another name (into).'
+    return Problem("new-key-refused", mapping.subject, fact, hint, criterion="values-fit")
+
+
+def _with_old_keys(rows: Projection) -> Projection:
+    """Return the rows with the values of the source."""
+    columns = (column._replace(source=column_of(column.origin)) if column.origin else column for column in rows.columns)
+    return replace(rows, columns=tuple(columns), rowid=None)
+
+
+def _are_accepted(con: sqlite3.Connection, rows: Projection) -> bool:
+    """Return whether SQLite accepts rows in a table that has refused others."""
+    if con.in_transaction:
+        con.execute("ROLLBACK")
+    try:
+        insert_rows(con, rows)
+    except sqlite3.Error:
+        return False
+    return True
 
 
 def _count(con: sqlite3.Connection, query: str) -> int:

@@ -188,7 +188,7 @@ def _try_rows(databases: InspectedDatabases, limits: Limits) -> None:
         problems, findings = find_value_changes(mapping, databases.path_of(mapping), limits)
         databases.problems += problems
         databases.findings += findings
-    refused = {problem.subject for problem in databases.problems if problem.id == "row-refused"}
+    refused = {problem.subject for problem in databases.problems if problem.id in ("row-refused", "new-key-refused")}
     uncomputable = find_uncomputable_rows(databases, limits)
     databases.problems += [problem for problem in uncomputable if problem.subject not in refused]
     changing = {problem.subject for problem in databases.problems if problem.id == "value-changes"}

@@ -230,7 +230,6 @@ _REFUSED = {
         [SITE, "CREATE TABLE loan(site REFERENCES site(id))", "INSERT INTO loan VALUES ('12')"],
         ["key-not-integer"],
     ),
-    "a key that would overflow": ([SITE, f"INSERT INTO site VALUES ({_BIG}, 'x')"], ["keys-exhausted"]),
     "a reference that would overflow": (
         [SITE, "CREATE TABLE loan(site REFERENCES site(id))", f"INSERT INTO loan VALUES ({_BIG})"],
         ["keys-exhausted"],
@@ -271,6 +270,15 @@ def test_keys_that_cannot_move_are_refused(bench: Bench, statements: list[str], 
     maps = [table(name, rowids="renumber") if name == "loan" else name for name in names]
 
     assert ids(bench, renumbered("b.db", *maps)) == expected
+
+
+@pytest.mark.parametrize(("key", "cause"), [(_BIG, "largest"), (-LARGEST, "smallest")])
+def test_exhausted_keys_have_a_cause(bench: Bench, key: int, cause: str) -> None:
+    """The offset of a very small key is as large as a very large one."""
+    bench.database(TARGET, SITE, "INSERT INTO site(id) VALUES (5)")
+    bench.database("b.db", SITE, f"INSERT INTO site(id) VALUES ({key})")
+    (problem,) = bench.survey(renumbered("b.db", "site")).problems
+    assert (problem.id, cause in problem.hint) == ("keys-exhausted", True)
 
 
 def test_policy_beside_shifted_columns_is_refused(bench: Bench) -> None:

@@ -298,6 +298,12 @@ class _Offsets:
         if largest > LARGEST:
             fact = f"with the offset {offset} its keys, or references to them, would be larger than SQLite can store."
             hint = "Correct the largest keys or references of source and target."
+            if largest - 1 + min(1, self._smallest(mapping, key)) <= LARGEST:
+                fact = (
+                    f"its smallest key is below 1, so that its keys need the offset {offset} to be above all that are"
+                    " taken. The offset, or a key to which it is added, would be larger than SQLite can store."
+                )
+                hint = 'Correct the smallest keys of the source, or write keys = "keep".'
             self.databases.problems.append(
                 Problem("keys-exhausted", mapping.subject, fact, hint, criterion="keys-free")
             )
