@@ -301,7 +301,7 @@ class _Offsets:
             if largest - 1 + min(1, self._smallest(mapping, key)) <= LARGEST:
                 fact = (
                     f"its smallest key is below 1, so that its keys need the offset {offset} to be above all that are"
-                    " taken. The offset, or a key to which it is added, would be larger than SQLite can store."
+                    " taken. SQLite cannot store that number, or a key to which it is added."
                 )
                 hint = 'Correct the smallest keys of the source, or write keys = "keep".'
             self.databases.problems.append(
