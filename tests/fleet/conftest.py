@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -45,8 +45,12 @@ class Hosts:
         kill_tree(self.workers[name].pid)
 
     def commands(self, name: str) -> str:
-        """Return the command lines of the processes that a worker has started."""
-        return "\n".join(" ".join(process.cmdline()) for process in psutil.Process(self.workers[name].pid).children())
+        """Return the command lines of the processes that a worker has started and that run."""
+        lines = []
+        for process in psutil.Process(self.workers[name].pid).children():
+            with suppress(psutil.NoSuchProcess):  # it has ended since, and may not have been waited for
+                lines.append(" ".join(process.cmdline()))
+        return "\n".join(lines)
 
 
 @pytest.fixture
