@@ -44,9 +44,10 @@ MONTHS = {f"m{number}": month(number) for number in range(1, 5)}
         (("R2-1", "R2-2"), [("m2-fix.db", "m2.db", 2, 2)]),
         (("R2-1", "R2-2", "R2-3", "new"), [("m2.db", "m2-fix.db", 3, 3)]),
         (("R2-1", "a", "b"), []),
+        (("R2-1", "R2-2", "b"), []),
         (("R2-2", "R2-3", "R2-1"), []),
     ],
-    ids=["fewer rows", "more rows", "one row", "other keys"],
+    ids=["fewer rows", "more rows", "one row", "two of three", "other keys"],
 )
 def test_most_rows_of_another_file_make_a_copy(
     tmp_path: Path, receipts: tuple[str, ...], copies: list[tuple[object, ...]]
@@ -57,7 +58,8 @@ def test_most_rows_of_another_file_make_a_copy(
 
 def test_each_of_several_copies_is_found(tmp_path: Path) -> None:
     """Each is compared with the first file that has its rows."""
-    copies = copies_of(tmp_path, **MONTHS, **{"m2-a": month(2, "R2-1", "R2-2"), "m2-b": month(2, "R2-1", "R2-2", "b")})
+    receipts = ["R2-1", "R2-2", "R2-3"]
+    copies = copies_of(tmp_path, **MONTHS, **{"m2-a": month(2, *receipts), "m2-b": month(2, *receipts, "b")})
 
     assert {each[0] for each in copies} | {each[1] for each in copies} == {"m2.db", "m2-a.db", "m2-b.db"}
 

@@ -28,6 +28,7 @@ else:
 _ROWS, _FEWEST_ROWS, _ALL_ROWS = 1_000, 20, 200_000  # of a table of a file at most and at least, and of all files
 _BYTES = 1_000_000  # of a table of a file, after which no further row is read
 _SMALL = 100_000  # two files can have a row of smaller numbers by chance
+_FEWEST_ALIKE = 3  # two small files can have two equal rows, such as the first users
 _MOST_COPIES = 20
 _QUESTION = (
     "Most rows of some files are in another file as well, key included, as those of a copy are. They are moved as "
@@ -101,7 +102,7 @@ def find_near_copies(root: Path, databases: Sequence[Database], names: Collectio
     copies = (
         NearCopy(databases[number].file, databases[other].file, rows, compared[number])
         for (number, other), rows in identical.items()
-        if 2 * rows > compared[number]
+        if 2 * rows > compared[number] and rows >= min(_FEWEST_ALIKE, compared[number])
     )
     return _one_of_two(copies)
 
