@@ -25,12 +25,12 @@ from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.refinement.shared_rows import SharedRows, count_shared_rows
 from sqlite_consolidate.plan.loader import load, sha256
-from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.inventory.proposal import Proposal
-    from sqlite_consolidate.problem import Problem
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -132,12 +131,15 @@ class Rehearsal:
     def check(self) -> CheckedProposal:
         """Perform the preflight and return its problems.
 
+        A value that SQLite computes from a key may be in texts elsewhere, as the number of a ticket is. So a proposal
+        that changes it has a problem, although a plan may do so.
+
         Raises:
             ProblemError: Another process uses a database, or the preflight cannot be performed.
         """
         self._run.perform(stages.PREFLIGHT)
         inspected = self._run.inspected
-        problems = inspected.problems
+        problems = [*inspected.problems, *_computed_anew(inspected.findings)]
         if in_use := [problem for problem in problems if is_in_use_problem(problem)]:
             raise ProblemError(*in_use)
         self._run.log.note(*files_told_apart(inspected, find_merged_tables(inspected), self._uses))
@@ -180,6 +182,13 @@ class Rehearsal:
         if self._run.transaction is None:
             return frozenset()
         return frozenset(folded(child) for child, _ in count_orphans(self._run.transaction.connection))
+
+
+def _computed_anew(findings: Iterable[Finding]) -> Iterator[Problem]:
+    """Yield a problem for each table in which SQLite would compute other values from new keys."""
+    for finding in findings:
+        if finding.id == "computed-anew":
+            yield Problem(finding.id, finding.subject, finding.text, "", criterion="values-fit")
 
 
 def _unfit_statements(con: sqlite3.Connection, statements: Sequence[str]) -> Iterator[str]:
