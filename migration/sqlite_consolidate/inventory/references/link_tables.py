@@ -60,7 +60,10 @@ def open_columns(table: Table, numbers: Collection[str], known: Mapping[str, boo
 
 
 def measured_key(table: Table) -> list[str]:
-    """Return the columns of a table that is one key of measures, such as ``x`` and ``y``."""
+    """Return the columns of a table that is one key of measures, such as ``x`` and ``y``.
+
+    They are empty for any other table.
+    """
     names, declared = [column.name for column in table.stored], [key for key in table.foreign_keys if key.columns]
     is_key = any({name for name, _ in key} == {*names} for key in keys_of(table))
     return names if len(names) > 1 and is_key and not declared and all(map(is_measure, names)) else []
