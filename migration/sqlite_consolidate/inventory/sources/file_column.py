@@ -26,13 +26,13 @@ from sqlite_consolidate.plan.model import Source, TableMap
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, Table, TriggerOrView
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.proposal import ProposedSource
-    from sqlite_consolidate.inventory.proposed_parts import ProposedTable
+    from sqlite_consolidate.inventory.proposed_parts import ProposedMap, ProposedTable
     from sqlite_consolidate.inventory.sources.families import Family
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
@@ -113,35 +113,53 @@ def add_file_column(
     if len(wide) < len(tables):
         return None
     left = _pairing_users(family.file, database.schema, wide, column)
-    kept = {folded(each.table) for each in left}
-    filled = [
-        (
-            table,
-            {
-                name: fill_column(user, tables.keys(), column)
-                for name, user in family.users_of(table.name).items()
-                if name not in kept
-            },
-        )
-        for table in wide
-    ]
     try:
-        proposed = declare_tables(filled, names)
+        proposed = declare_tables(_filled(family, wide, left, tables.keys(), column), names)
     except sqlite3.Error:
         return None
-    stems = {folded(PurePosixPath(file).stem) for file in family.files}
-    value = "{stem}" if len(stems) == len(family.files) else "{file}"
     keys = "renumber" if renumbered else ""
-    told = (replace(each, setting="", match=() if each.setting else each.match) for each in source.maps)
-    maps = tuple(replace(each, keys="keep") if keys and each.key_of else each for each in told)
-    maps = tuple(
-        replace(each, keys="keep" if keys else "", on_conflict="skip-identical", collision=_ALIKE)
-        if folded(each.name) in shared
-        else each
-        for each in maps
-    )
-    leaves = (*source.leaves, *left)
-    return replace(source, constants=((column, value),), keys=keys, maps=maps, leaves=leaves), tuple(proposed)
+    maps = tuple(_told_apart(each, keys, is_shared=folded(each.name) in shared) for each in source.maps)
+    constants, leaves = ((column, _name_of_file(family)),), (*source.leaves, *left)
+    return replace(source, constants=constants, keys=keys, maps=maps, leaves=leaves), tuple(proposed)
+
+
+def _filled(
+    family: Family, wide: Sequence[Table], left: Sequence[ProposedLeave], names: Collection[str], column: str
+) -> list[tuple[Table, dict[str, TriggerOrView]]]:
+    """Return each table with the column, and its triggers that fill it in the rows that they insert.
+
+    Args:
+        family: The files.
+        wide: The tables with the column.
+        left: The triggers and views that are left behind.
+        names: Folded names of these tables.
+        column: Name of the column.
+    """
+    kept = {folded(each.table) for each in left}
+    users = [(table, family.users_of(table.name).items()) for table in wide]
+    return [
+        (table, {name: fill_column(user, names, column) for name, user in of_table if name not in kept})
+        for table, of_table in users
+    ]
+
+
+def _told_apart(table_map: ProposedMap, keys: str, *, is_shared: bool) -> ProposedMap:
+    """Return the mapping of a table whose rows a column tells apart, or of one whose rows all files share.
+
+    Args:
+        table_map: The mapping.
+        keys: As in a ``[[source]]``.
+        is_shared: Whether the rows are the same in each file.
+    """
+    told = replace(table_map, setting="", match=() if table_map.setting else table_map.match)
+    kept = replace(told, keys="keep") if keys and (is_shared or table_map.key_of) else told
+    return replace(kept, on_conflict="skip-identical", collision=_ALIKE) if is_shared else kept
+
+
+def _name_of_file(family: Family) -> str:
+    """Return the placeholder of ``constants`` that differs for each file."""
+    stems = {folded(PurePosixPath(file).stem) for file in family.files}
+    return "{stem}" if len(stems) == len(family.files) else "{file}"
 
 
 def _shared_tables(source: ProposedSource, database: Database, alike: AbstractSet[str]) -> set[str]:
