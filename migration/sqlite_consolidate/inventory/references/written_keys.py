@@ -146,9 +146,7 @@ def _find_open_columns(
     keys = [(table.name, *table.primary_key) for table in tables.values() if len(table.primary_key) == 1]
     declared = [key for table in tables.values() for key in table.foreign_keys if folded(key.parent) in tables]
     referred = {
-        (folded(key.parent), folded(name))
-        for key in declared
-        for name in key.to or tables[folded(key.parent)].primary_key
+        (folded(key.parent), folded(name)) for key in declared for name in key.referred(tables[folded(key.parent)])
     }
     for table in tables.values():
         measured = measured_key(table)

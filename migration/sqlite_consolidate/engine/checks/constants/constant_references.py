@@ -35,9 +35,9 @@ def _reference(databases: InspectedDatabases, mapping: TableMapping, key: Foreig
     parents, into = parents_in_source(databases, mapping, key.parent), databases.target_schema.schema.table(key.parent)
     if into is None or len(parents) != 1 or not names.keys() >= set(map(folded, key.columns)):
         return
-    to = key.to or into.primary_key
+    to = key.referred(into)
     columns, olds = tuple(names[folded(name)] for name in key.columns), [origin(parents[0], name) for name in to]
-    if len(to) == len(columns) and all(olds):
+    if to and all(olds):
         values, literals = stated_values(mapping), mapping.stated_constants
         reference = Reference(
             mapping,
@@ -45,7 +45,7 @@ def _reference(databases: InspectedDatabases, mapping: TableMapping, key: Foreig
             ReferredKey(parents[0].table, tuple(olds)),
             parents[0].table_map.name,
             parents[0],
-            ReferredKey(into, tuple(to)),
+            ReferredKey(into, to),
             is_declared=False,
             constants=tuple(literals[name] for name in columns),
             constant_columns=columns,

@@ -69,7 +69,7 @@ class FollowedConstants:
         """
         for key in mapping.into.foreign_keys:
             for parent in parents_in_source(self.databases, mapping, key.parent):
-                for name, referred in zip(key.columns, key.to or parent.into.primary_key, strict=False):
+                for name, referred in zip(key.columns, key.referred(parent.into), strict=False):
                     if folded(name) == folded(column):
                         yield parent, referred
 
