@@ -151,7 +151,7 @@ def propose_in_file(
 def _attaches(code: CodeFile, mentions: Sequence[Mention], target: str) -> bool:
     """Return whether a file names several databases, and attaches one."""
     names = {mention.database for mention in mentions if not mention.pattern}
-    names_target = re.search(rf"\b{re.escape(posixpath.basename(target))}\b", code.text)
+    names_target = re.search(rf"(?<!\w){re.escape(posixpath.basename(target))}(?!\w)", code.text)
     return len(names) + bool(names_target) > 1 and bool(_ATTACH.search(code.text))
 
 
