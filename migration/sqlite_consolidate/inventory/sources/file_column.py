@@ -126,7 +126,7 @@ def add_file_column(
 def _filled(
     family: Family, wide: Sequence[Table], left: Sequence[ProposedLeave], names: Collection[str], column: str
 ) -> list[tuple[Table, dict[str, TriggerOrView]]]:
-    """Return each table with the column, and its triggers that fill it in the rows that they insert.
+    """Return each table that has the column, with its triggers, which fill the column.
 
     Args:
         family: The files.
@@ -144,7 +144,7 @@ def _filled(
 
 
 def _told_apart(table_map: ProposedMap, keys: str, *, is_shared: bool) -> ProposedMap:
-    """Return the mapping of a table whose rows a column tells apart, or of one whose rows all files share.
+    """Return the mapping of a table that has the column, or whose rows all files share.
 
     Args:
         table_map: The mapping.

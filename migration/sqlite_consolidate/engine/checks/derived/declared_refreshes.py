@@ -107,9 +107,9 @@ class _Statement:
                 reader.con.execute(f"DROP TRIGGER IF EXISTS {quoted(trigger.name)}")
             reader.con.set_authorizer(self._judge)
             reader.con.execute(f"EXPLAIN {self.refresh.statement()}").close()
-            if self.refresh.where:  # by itself, without parentheses: it is one whole expression
-                by_itself = f"SELECT 1 FROM main.{quoted(self.refresh.name)} WHERE {self.refresh.where}"
-                reader.con.execute(f"EXPLAIN {by_itself}").close()
+            if self.refresh.where:  # one whole expression needs no parentheses around it
+                query = f"SELECT 1 FROM main.{quoted(self.refresh.name)} WHERE {self.refresh.where}"
+                reader.con.execute(f"EXPLAIN {query}").close()
         except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
             return self.reason or f"SQLite refuses the UPDATE: {error}."
         finally:

@@ -104,7 +104,7 @@ def row_condition(con: sqlite3.Connection, table: Table, text: str) -> RowCondit
     try:
         with calls.recorded(con):
             con.execute(f"EXPLAIN SELECT ({text}\n) FROM main.{quoted(table.name)}").close()
-            # By itself, without parentheses: it is one whole expression, and no aggregate.
+            # One whole expression that is no aggregate needs no parentheses around it.
             con.execute(f"EXPLAIN SELECT 1 FROM main.{quoted(table.name)} WHERE {text}").close()
             collations = tuple(column_collation(table, name) for name in calls.columns)
             condition = RowCondition(text, table.name, calls.columns, collations=collations)
